@@ -1,1 +1,7 @@
 //! multipop
+#![deny(unsafe_code)]
+
+pub mod error;
+pub mod model;
+pub mod secret;
+pub mod store;

@@ -1,0 +1,405 @@
+//! What must outlive a call: accounts, grants, consents under way, leases, the ledger.
+//!
+//! One trait, so that the engine knows no database; one suite of tests runs over every backend. A store is opened
+//! in a call and closed before the call returns. All methods block on local I/O only and never on the network
+//! while a write transaction is open. Sealed columns are the store's own business: callers see clear records.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::model::{Account, Actor, Counts, Identity, Outcome, UnixTime};
+use crate::secret::Secret;
+
+/// One database of accounts. Every write is one transaction, durable when the method returns.
+pub trait Store: Send + Sync {
+    // --- configuration and accounts ---
+
+    /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
+    /// `mine` is the number this instance was given before; if the stored number is higher and the digest is the
+    /// one this instance had applied, a later configuration has replaced it and nothing changes.
+    fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied>;
+
+    /// Creates or replaces an account put by a call. Refuses (`E_RIGHTS`) an id of another owner or of the
+    /// configuration, an owner of another realm, more than `cap` accounts of one owner. A changed server or user
+    /// begins a new generation; a changed provider or sign-in name drops the grant.
+    fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()>;
+
+    /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist.
+    fn remove_account(&self, id: &str) -> Result<bool>;
+
+    fn account(&self, id: &str) -> Result<Option<AccountRow>>;
+
+    /// In order of id.
+    fn accounts(&self, query: &AccountQuery) -> Result<Vec<AccountRow>>;
+
+    /// The realm an owner belongs to, if he has one already.
+    fn realm_of(&self, owner: &str) -> Result<Option<String>>;
+
+    /// Enabled accounts due at `now` (all enabled ones with `regardless`), soonest first, as ids.
+    fn due(
+        &self,
+        reach: &Reach,
+        now: UnixTime,
+        regardless: bool,
+        limit: u32,
+    ) -> Result<Vec<String>>;
+
+    /// When the next enabled account falls due.
+    fn next_due(&self, reach: &Reach) -> Result<Option<UnixTime>>;
+
+    /// Replaces the state shown and scheduled by (not fenced: `account_act`, consent).
+    fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool>;
+
+    // --- leases ---
+
+    /// Takes the lease if it is free, expired, or its holder died. `None`: somebody holds it.
+    fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>>;
+    fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool>;
+    /// Gives the lease back; `clean` clears the count of attempts.
+    fn release(&self, lease: &Lease, clean: bool) -> Result<()>;
+
+    // --- grants ---
+
+    fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>>;
+    /// Writes if the slot still has `expected` as its version (0 = empty). `Ok(None)`: somebody was quicker.
+    /// The answer is the new version.
+    fn put_grant(
+        &self,
+        account: &str,
+        which: GrantSlot,
+        expected: u64,
+        grant: &Grant,
+    ) -> Result<Option<u64>>;
+    fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()>;
+    /// Makes the pending grant the active one, in one transaction.
+    fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool>;
+
+    // --- consents under way ---
+
+    fn begin_consent(&self, consent: &Consent) -> Result<()>;
+    /// Consumes in one statement what `state` names, if `session` is the one it was begun in and it is unused
+    /// and not expired. Both are hashes.
+    fn take_consent(
+        &self,
+        state: &[u8; 32],
+        session: &[u8; 32],
+        now: UnixTime,
+    ) -> Result<TakenConsent>;
+    /// Remembers the answer given, so that the same callback in the same session hears it again.
+    fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()>;
+    /// Deletes what is expired.
+    fn sweep_consents(&self, now: UnixTime) -> Result<()>;
+
+    // --- ledger (every write is fenced by the account's lease) ---
+
+    fn ledger(&self, account: &str) -> Result<LedgerHead>;
+    /// Rows that may need something done: all but durable, imported and confirmed ones; in the order they were
+    /// first noted.
+    fn open_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>>;
+    /// Durable rows recorded at or before `before`, whose deletion no QUIT has confirmed and which the policy of
+    /// their time allows to delete (`delete_at` set and passed).
+    fn rows_to_delete(
+        &self,
+        account: &str,
+        generation: u32,
+        now: UnixTime,
+    ) -> Result<Vec<LedgerRow>>;
+    /// One answer for each key, in order.
+    fn rows(
+        &self,
+        account: &str,
+        generation: u32,
+        keys: &[UidlKey],
+    ) -> Result<Vec<Option<LedgerRow>>>;
+    /// Every row of the generation.
+    fn all_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>>;
+
+    /// Notes messages as in hand before their RETR.
+    fn note_in_hand(
+        &self,
+        lease: &Lease,
+        generation: u32,
+        rows: &[NewRow],
+        now: UnixTime,
+    ) -> Result<()>;
+    /// Records messages of any accounts as durable at the host, all in one transaction, each fenced by its lease.
+    /// One answer for each: `false` where the lease was lost and nothing was recorded.
+    fn record(&self, deliveries: &[Delivery<'_>], now: UnixTime) -> Result<Vec<bool>>;
+    /// Writes rows as they now are (deferred, refused, oversize, set aside, imported, deletion confirmed, ...).
+    fn write_rows(
+        &self,
+        lease: &Lease,
+        generation: u32,
+        rows: &[NewRow],
+        now: UnixTime,
+    ) -> Result<()>;
+    /// Forgets rows (in hand but never begun; absent from a complete listing).
+    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()>;
+    /// Keeps what the last complete, well-formed listing was.
+    fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()>;
+    /// A new generation, which begins with these rows.
+    fn begin_generation(&self, lease: &Lease, rows: &[NewRow], now: UnixTime) -> Result<u32>;
+
+    /// Writes state, fenced (end of a visit, progress).
+    fn update_state_fenced(
+        &self,
+        lease: &Lease,
+        change: &mut dyn FnMut(&mut AccountState),
+    ) -> Result<bool>;
+
+    /// The account's key for digests of its UIDLs and headers.
+    fn digest_key(&self, account: &str) -> Result<crate::secret::KeyBytes>;
+}
+
+/// The accounts part of a configuration.
+#[derive(Debug)]
+pub struct Desired {
+    /// Digest over the whole configuration as it is meant.
+    pub digest: [u8; 32],
+    /// `None`: the JSON had no member `accounts`, configured accounts stay as they are.
+    pub accounts: Option<Vec<Account>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    pub number: u64,
+    pub change: Change,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Written,
+    Unchanged,
+    /// A later configuration of another instance stands.
+    Superseded,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct AccountQuery {
+    pub owner: Option<String>,
+    pub account: Option<String>,
+    pub realm: Option<String>,
+    pub after: Option<String>,
+    pub limit: u32,
+}
+
+/// Whose accounts a pass may visit.
+#[derive(Debug, Clone)]
+pub enum Reach {
+    All,
+    Owner(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    pub account: Account,
+    /// From the configuration, not put by a call.
+    pub configured: bool,
+    /// Drawn at creation, never reused.
+    pub number: [u8; 16],
+    pub generation: u32,
+    pub state: AccountState,
+}
+
+/// What is known and shown of an account, and when it is due. Stored as JSON; members are only added, each with a default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccountState {
+    /// 0: at once.
+    pub next_due: UnixTime,
+    pub paused: bool,
+    pub outcome: Option<Outcome>,
+    pub status: i32,
+    pub cause: String,
+    pub provider_code: String,
+    pub message: String,
+    pub advice: String,
+    /// Since when this outcome holds.
+    pub since: UnixTime,
+    /// Failures in a row.
+    pub failures: u32,
+    pub last_try: Option<UnixTime>,
+    pub last_ok: Option<UnixTime>,
+    /// Last log-in the mail server accepted.
+    pub last_login: Option<UnixTime>,
+    /// The earliest time the server allows the next log-in (LOGIN-DELAY).
+    pub not_before: UnixTime,
+    /// Messages deferred by the sink in a row, and the class of the last one.
+    pub deferrals: u32,
+    pub deferral: Option<Outcome>,
+    /// No visit before this after three visits ended without clearing.
+    pub aside_until: UnixTime,
+    /// The claims a re-authorisation must carry.
+    pub claims: Option<String>,
+    pub progress: Option<Progress>,
+    /// The identity that binds this account from its first authorisation on.
+    pub identity: Option<Identity>,
+    /// A suspected reset only the operator can decide.
+    pub reset_question: bool,
+    /// The operator's answer to it, used by the next visit: `true` means the listing is the same mail.
+    pub reset_answer: Option<bool>,
+    /// Delete also what was recorded before the present policy, from this time on.
+    pub delete_older_from: Option<UnixTime>,
+    /// The policy of the store's earlier rows ends here: rows recorded before are kept.
+    pub policy_since: UnixTime,
+    /// Clock seen at the last visit, to notice a jump.
+    pub last_clock: UnixTime,
+    pub taken_total: u64,
+    pub bytes_total: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub at: UnixTime,
+    pub counts: Counts,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LeaseName {
+    /// Visiting an account.
+    Account(String),
+    /// Refreshing its grant.
+    Grant(String),
+}
+
+/// A lease held. Dropping it releases the lock but neither clears nor releases the row.
+#[derive(Debug)]
+pub struct Lease {
+    pub name: LeaseName,
+    pub fence: u64,
+    /// How many leases in a row ended without clearing, this one not counted.
+    pub attempts: u32,
+    /// The open-file-description lock, where the backend has one.
+    pub(crate) lock: Option<lease::ByteLock>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantSlot {
+    Active,
+    /// Signed in, waiting for the owner's yes.
+    Pending,
+}
+
+#[derive(Debug)]
+pub struct StoredGrant {
+    pub version: u64,
+    pub grant: Grant,
+}
+
+/// What a consent gave. Sealed as a whole.
+#[derive(Debug)]
+pub struct Grant {
+    pub provider: String,
+    pub refresh_token: Option<Secret>,
+    pub access_token: Option<Secret>,
+    /// When the access token is to be renewed (before it expires).
+    pub renew_at: UnixTime,
+    pub expires_at: UnixTime,
+    pub scope: String,
+    pub identity: Option<Identity>,
+    pub obtained_at: UnixTime,
+    pub refreshed_at: UnixTime,
+    /// The session (hash) a pending grant may be confirmed in, and who began it.
+    pub session: Option<[u8; 32]>,
+    /// The provider said this grant is over (kept until a new one is stored).
+    pub dead: bool,
+}
+
+/// A consent under way.
+#[derive(Debug)]
+pub struct Consent {
+    pub state: [u8; 32],
+    pub session: [u8; 32],
+    pub account: String,
+    pub actor: Actor,
+    pub provider: String,
+    pub redirect_uri: String,
+    pub verifier: Secret,
+    pub nonce: Secret,
+    pub issuer: String,
+    /// An administrator's consent for the tenant: its answer changes nothing but "try again".
+    pub admin: bool,
+    pub created_at: UnixTime,
+    pub expires_at: UnixTime,
+}
+
+#[derive(Debug)]
+pub enum TakenConsent {
+    Taken(Consent),
+    /// Used before, in the same session: what was answered then, with the account's id.
+    Answered(String),
+    /// Used before in the same session, and its answer was never written.
+    Unanswered,
+    /// Unknown, another session's, or expired; not told apart to a stranger.
+    Unknown,
+    Expired,
+}
+
+/// Keyed digest of a UIDL within an account: what the ledger is looked up by.
+pub type UidlKey = [u8; 16];
+
+#[derive(Debug, Clone, Default)]
+pub struct LedgerHead {
+    pub number: [u8; 16],
+    pub generation: u32,
+    pub listing: Option<ListingMark>,
+}
+
+/// The last complete listing, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListingMark {
+    pub count: u32,
+    pub digest: [u8; 32],
+    pub at: UnixTime,
+}
+
+/// What became of a message. The numbers stand in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RowState {
+    InHand = 1,
+    Durable = 2,
+    Deferred = 3,
+    Refused = 4,
+    Oversize = 5,
+    SetAside = 6,
+    Imported = 7,
+    /// Deleted at the server by a QUIT that was answered, or popped where RETR is final.
+    Gone = 8,
+}
+
+#[derive(Debug, Clone)]
+pub struct LedgerRow {
+    pub key: UidlKey,
+    pub state: RowState,
+    pub noted_at: UnixTime,
+    pub recorded_at: UnixTime,
+    /// Keyed digest of Message-ID, Date and From.
+    pub digest: Option<[u8; 16]>,
+    pub size: u64,
+    /// Sessions that ended abnormally while this message was in hand.
+    pub ends: u32,
+    /// In hand alone: its RETR was the one under way.
+    pub begun: bool,
+    /// Not before this: a deferred message's back-off, a set-aside one's daily try.
+    pub not_before: UnixTime,
+    /// When the policy of its time allows its deletion; `None` = never.
+    pub delete_at: Option<UnixTime>,
+    /// The UIDL itself, for people; only on rows that need somebody's attention or are in hand.
+    pub uidl: Option<Vec<u8>>,
+    /// The host's words for a no.
+    pub reason: String,
+}
+
+/// A row as it is to be written.
+pub type NewRow = LedgerRow;
+
+/// A message the host has durably.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    pub lease: &'a Lease,
+    pub generation: u32,
+    pub row: LedgerRow,
+}
+
+pub mod lease;
