@@ -3,5 +3,6 @@
 
 pub mod error;
 pub mod model;
+pub mod oauth;
 pub mod secret;
 pub mod store;
