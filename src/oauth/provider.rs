@@ -56,7 +56,9 @@ pub enum Profile {
 pub enum IssuerRule {
     Exact(String),
     /// Entra: `{authority}/{tenantid}/v2.0`, the tenant a GUID that must equal `tid` (PROTOCOL.md A.4).
-    Entra { authority: String },
+    Entra {
+        authority: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

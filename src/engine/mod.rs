@@ -1,0 +1,3 @@
+//! The workshop: everything that happens during one call.
+
+pub mod pump;
