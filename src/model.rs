@@ -314,3 +314,44 @@ pub struct Report {
     pub messages_deleted: u64,
     pub bytes: u64,
 }
+
+/// Keyed digest of a UIDL within an account: what the ledger is looked up by.
+pub type UidlKey = [u8; 16];
+
+/// What became of a message. The numbers stand in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RowState {
+    InHand = 1,
+    Durable = 2,
+    Deferred = 3,
+    Refused = 4,
+    Oversize = 5,
+    SetAside = 6,
+    Imported = 7,
+    /// Deleted at the server by a QUIT that was answered, or popped where RETR is final.
+    Gone = 8,
+}
+
+#[derive(Debug, Clone)]
+pub struct LedgerRow {
+    pub key: UidlKey,
+    pub state: RowState,
+    pub noted_at: UnixTime,
+    pub recorded_at: UnixTime,
+    /// Keyed digest of Message-ID, Date and From.
+    pub digest: Option<[u8; 16]>,
+    pub size: u64,
+    /// Sessions that ended abnormally while this message was in hand.
+    pub ends: u32,
+    /// In hand alone: its RETR was the one under way.
+    pub begun: bool,
+    /// Not before this: a deferred message's back-off, a set-aside one's daily try.
+    pub not_before: UnixTime,
+    /// When the policy of its time allows its deletion; `None` = never.
+    pub delete_at: Option<UnixTime>,
+    /// The UIDL itself, for people; only on rows that need somebody's attention or are in hand.
+    pub uidl: Option<Vec<u8>>,
+    /// The host's words for a no.
+    pub reason: String,
+}
