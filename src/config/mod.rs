@@ -1,0 +1,141 @@
+//! The configuration as it is meant, after defaults were applied and every rule that needs no file was checked.
+//!
+//! `read` turns the host's JSON into this, all or nothing; a member that is wrong is named by its path. Nothing
+//! here opens a file: what files hold (secrets, roots, keys) is read at `configure` by the engine's `settings`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::model::{Account, AccountLimits, DeletePolicy, FirstFetch, Pipelining};
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub store: PathBuf,
+    /// The first seals, all open.
+    pub keys: Vec<PathBuf>,
+    /// This machine's name, for `Received:` lines.
+    pub hostname: String,
+    /// The global switch: off, nothing is fetched and no consent begins.
+    pub enabled: bool,
+    /// Deletes after collection whatever the accounts say.
+    pub always_delete: bool,
+    /// Logs deletions without sending them.
+    pub shadow: bool,
+    /// Seconds between the confirmation of `delete_older` and the first deletion.
+    pub delete_grace_s: u32,
+    /// Trusted besides the system's roots.
+    pub ca_file: Option<PathBuf>,
+    /// Trust the system's roots at all.
+    pub system_roots: bool,
+    /// For HTTPS to providers; `None`: direct.
+    pub proxy: Option<String>,
+    pub limits: Limits,
+    pub timeouts: Timeouts,
+    pub defaults: AccountDefaults,
+    pub owners: OwnerRights,
+    pub realms: BTreeMap<String, Realm>,
+    pub providers: BTreeMap<String, ProviderConfig>,
+    /// `None`: the JSON has no member `accounts`, and configured accounts stay as they are in the store.
+    pub accounts: Option<Vec<Account>>,
+    /// Servers (`host` or `host:port`, lower case) that may be reached without a provider (`token_file`) or resolve to a private address.
+    pub servers: Vec<String>,
+}
+
+/// What one call may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Accounts visited at once.
+    pub sessions: u32,
+    pub prefetch_bytes: u64,
+    /// A flush is asked for after so many queued messages, ...
+    pub flush_messages: u32,
+    /// ... bytes ...
+    pub flush_bytes: u64,
+    /// ... or milliseconds, whichever comes first (`flush_after_s` in the JSON, fractions allowed).
+    pub flush_ms: u64,
+    /// Entries of one listing.
+    pub listing_entries: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Timeouts {
+    pub connect_s: u32,
+    /// Between two reads while a reply is due.
+    pub reply_s: u32,
+    /// The replies to credentials, STAT, LIST and UIDL.
+    pub login_s: u32,
+    /// One HTTPS request.
+    pub https_s: u32,
+}
+
+/// What an account is where it does not say.
+#[derive(Debug, Clone)]
+pub struct AccountDefaults {
+    pub delete: DeletePolicy,
+    pub first_fetch: FirstFetch,
+    pub limits: AccountLimits,
+    pub interval_s: u32,
+    pub pipelining: Pipelining,
+}
+
+/// What owners may do for themselves.
+#[derive(Debug, Clone)]
+pub struct OwnerRights {
+    /// May owners put and remove accounts at all, and change them?
+    pub edit: bool,
+    pub accounts_per_owner: u32,
+    /// Providers an owner may choose; `None`: every one of his realm.
+    pub providers: Option<Vec<String>>,
+    /// May an owner choose a delete policy other than the default?
+    pub delete: bool,
+    pub least_interval_s: u32,
+    pub most_interval_s: u32,
+}
+
+/// A hosting customer.
+#[derive(Debug, Clone, Default)]
+pub struct Realm {
+    /// Owners `name@domain` of these domains (lower case) belong here if the operator named no realm.
+    pub owner_domains: Vec<String>,
+    /// Overrides the global number.
+    pub accounts_per_owner: Option<u32>,
+    pub metrics_label: Option<String>,
+}
+
+/// A provider as the operator wrote it; `oauth::provider` fills it from its profile and proves it.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    pub id: String,
+    pub realm: String,
+    /// `microsoft365`, `outlook`, `google` or `generic`.
+    pub profile: String,
+    pub tenant: Option<String>,
+    /// Replaces the profile's `https://login.microsoftonline.com`.
+    pub authority: Option<String>,
+    pub issuer: Option<String>,
+    pub authorize_endpoint: Option<String>,
+    pub token_endpoint: Option<String>,
+    pub admin_consent_endpoint: Option<String>,
+    pub revocation_endpoint: Option<String>,
+    pub client_id: String,
+    /// Files that hold a secret each; the first is tried first.
+    pub client_secret_files: Vec<PathBuf>,
+    /// `post` or `basic`.
+    pub client_authentication: Option<String>,
+    pub redirect_uri: String,
+    /// `query` or `form_post`.
+    pub response_mode: Option<String>,
+    pub scopes: Option<Vec<String>>,
+    pub pop_scope_suffix: Option<String>,
+    pub authorize_parameters: Vec<(String, String)>,
+    /// `host:port` where tokens of this provider may go; replaces the profile's.
+    pub servers: Option<Vec<String>>,
+    /// `xoauth2`, `oauthbearer` or `listed`.
+    pub mechanism: Option<String>,
+    pub mechanism_unlisted: Option<bool>,
+    pub initial_response: Option<bool>,
+    pub retr_is_final: Option<bool>,
+    pub login_delay_s: Option<u32>,
+    /// Trusted for this provider's HTTPS and POP3S besides the system's roots.
+    pub ca_file: Option<PathBuf>,
+}

@@ -1,0 +1,118 @@
+//! When a call must end: its deadline, and the host's cancel.
+//!
+//! The cancel flag is one atomic the host may set from a signal handler, so nobody is woken by it; it is looked at
+//! every `CANCEL_EVERY`. At the deadline a fetch stops beginning messages and ends tidily within `GRACE`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, interval, sleep_until};
+
+use crate::error::{Error, Result, Status};
+
+const CANCEL_EVERY: Duration = Duration::from_millis(50);
+/// What is left after the deadline for flush, record, DELE and QUIT.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Halt {
+    Go,
+    /// The deadline is reached: nothing new, end tidily.
+    Tidy,
+    /// The grace is over, or the host cancelled: drop everything that waits for the network.
+    Now,
+}
+
+#[derive(Clone)]
+pub struct Deadline {
+    state: watch::Receiver<Halt>,
+    cancel: Arc<AtomicBool>,
+}
+
+impl Deadline {
+    /// Begins to watch, on the current runtime.
+    pub fn start(after: Duration, cancel: Arc<AtomicBool>) -> Deadline {
+        let (set, state) = watch::channel(Halt::Go);
+        let flag = cancel.clone();
+        let tidy_at = Instant::now() + after;
+        tokio::spawn(async move {
+            let mut tick = interval(CANCEL_EVERY);
+            loop {
+                tokio::select! {
+                    _ = tick.tick() => {}
+                    _ = sleep_until(tidy_at), if *set.borrow() == Halt::Go => {}
+                    _ = set.closed() => return,
+                }
+                let halt = if flag.load(Ordering::Acquire) || Instant::now() >= tidy_at + GRACE {
+                    Halt::Now
+                } else if Instant::now() >= tidy_at {
+                    Halt::Tidy
+                } else {
+                    Halt::Go
+                };
+                if *set.borrow() != halt {
+                    set.send_replace(halt);
+                }
+                if halt == Halt::Now {
+                    return;
+                }
+            }
+        });
+        Deadline { state, cancel }
+    }
+
+    pub fn halt(&self) -> Halt {
+        *self.state.borrow()
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is at least this late.
+    pub async fn reached(&self, halt: Halt) {
+        let mut state = self.state.clone();
+        // The watcher ends only after `Now` was sent, and the last value stays.
+        if state.wait_for(|now| *now >= halt).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Why everything stops now.
+    pub fn error(&self) -> Error {
+        if self.is_cancelled() {
+            Error::new(Status::Cancelled, "cancelled", "the host cancelled the call")
+        } else {
+            Error::new(Status::Deadline, "deadline", "the call's deadline was reached")
+        }
+    }
+
+    /// Runs a step unless everything must stop now.
+    pub async fn bound<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            _ = self.reached(Halt::Now) => Err(self.error()),
+            done = step => done,
+        }
+    }
+
+    /// The same with a time-out of the step's own.
+    pub async fn within<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        step: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(limit, self.bound(step)).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::new(
+                Status::Transient,
+                "timeout",
+                format!("{what}: nothing happened within {} s", limit.as_secs()),
+            )),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! From a host name to a connected socket. Names are resolved without blocking a thread.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::error::{Error, Result, Status};
+
+/// The system's resolver configuration, read at `configure`.
+#[derive(Clone)]
+pub struct NameService {
+    config: ResolverConfig,
+    options: ResolverOpts,
+}
+
+impl NameService {
+    /// Reads the system's configuration. A machine without one still reaches literal addresses and its hosts file.
+    pub fn from_system() -> Result<NameService> {
+        match hickory_resolver::system_conf::read_system_conf() {
+            Ok((config, options)) => Ok(NameService { config, options }),
+            Err(_) if !std::path::Path::new("/etc/resolv.conf").exists() => Ok(NameService {
+                config: ResolverConfig::default(),
+                options: ResolverOpts::default(),
+            }),
+            Err(e) => Err(Error::new(
+                Status::Config,
+                "config.resolver",
+                format!("the resolver configuration cannot be read: {e}"),
+            )
+            .advice("Mend /etc/resolv.conf.")),
+        }
+    }
+
+    /// A resolver for one call.
+    pub fn open(&self) -> Result<Names> {
+        let mut builder = TokioResolver::builder_with_config(
+            self.config.clone(),
+            TokioRuntimeProvider::default(),
+        );
+        *builder.options_mut() = self.options.clone();
+        let resolver = builder
+            .build()
+            .map_err(|e| Error::new(Status::Config, "config.resolver", e.to_string()))?;
+        Ok(Names { resolver })
+    }
+}
+
+#[derive(Clone)]
+pub struct Names {
+    resolver: TokioResolver,
+}
+
+impl Names {
+    /// Every address of a host, in the resolver's order.
+    pub async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>> {
+        if let Ok(literal) = host.trim_matches(['[', ']']).parse() {
+            return Ok(vec![literal]);
+        }
+        let unknown = |why: String| {
+            Error::new(
+                Status::Transient,
+                "dns.failed",
+                format!("the name {host} could not be resolved: {why}"),
+            )
+            .advice("Check the server's name and this machine's name service.")
+        };
+        let found = self
+            .resolver
+            .lookup_ip(host)
+            .await
+            .map_err(|e| unknown(e.to_string()))?;
+        let addresses: Vec<IpAddr> = found.iter().collect();
+        if addresses.is_empty() {
+            return Err(unknown("it has no address".into()));
+        }
+        Ok(addresses)
+    }
+
+    /// Connects to the first address that answers, each within `limit`.
+    pub async fn connect(&self, host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
+        let mut last = String::new();
+        for address in self.look_up(host).await? {
+            let target = SocketAddr::new(address, port);
+            match timeout(limit, TcpStream::connect(target)).await {
+                Ok(Ok(stream)) => {
+                    // Commands are small and each waits for its reply.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Ok(Err(e)) => last = format!("{target}: {e}"),
+                Err(_) => last = format!("{target}: no answer within {} s", limit.as_secs()),
+            }
+        }
+        Err(Error::new(
+            Status::Transient,
+            "connect.failed",
+            format!("no connection to {host}:{port}: {last}"),
+        )
+        .advice("Check that the server runs and that no firewall stands between."))
+    }
+}
