@@ -138,18 +138,13 @@ impl Error {
 
     /// A bug of ours, with what was not as it must be.
     pub fn bug(what: impl Into<String>) -> Error {
-        Error::new(Status::Internal, "bug", what).advice(
-            "This is a fault in multipop itself. Please report it with this line from the log.",
-        )
+        Error::new(Status::Internal, "bug", what)
+            .advice("This is a fault in multipop itself. Please report it with this line from the log.")
     }
 
     /// The one answer to another's account and to none at all.
     pub fn rights() -> Error {
-        Error::new(
-            Status::Rights,
-            "rights",
-            "no such account, or not for this actor",
-        )
+        Error::new(Status::Rights, "rights", "no such account, or not for this actor")
     }
 }
 

@@ -249,9 +249,15 @@ mod tests {
         let rows: HashMap<_, _> = (1..=20)
             .map(|key| ([key; 16], row(key, RowState::Durable)))
             .collect();
-        assert!(reset_is_suspected(&entries(&[101, 102, 103, 104, 105, 106, 107, 108, 109, 110]), &rows));
+        assert!(reset_is_suspected(
+            &entries(&[101, 102, 103, 104, 105, 106, 107, 108, 109, 110]),
+            &rows
+        ));
         assert!(!reset_is_suspected(&entries(&[101, 102]), &rows));
-        assert!(!reset_is_suspected(&entries(&[20, 102, 103, 104, 105, 106, 107, 108, 109, 110]), &rows));
+        assert!(!reset_is_suspected(
+            &entries(&[20, 102, 103, 104, 105, 106, 107, 108, 109, 110]),
+            &rows
+        ));
         let gone: HashMap<_, _> = (1..=20)
             .map(|key| ([key; 16], row(key, RowState::Gone)))
             .collect();

@@ -12,15 +12,10 @@ pub fn wait_s(outcome: Outcome, failures: u32, wish_s: u32, jitter: f64) -> u32 
         Outcome::Ok | Outcome::OkMore | Outcome::Busy => 0,
         Outcome::Transient => (60u32 << doublings).min(HOUR),
         Outcome::ReauthUser => HOUR,
-        Outcome::AdminAction
-        | Outcome::ConfigError
-        | Outcome::MailboxPolicy
-        | Outcome::Bug => 6 * HOUR,
+        Outcome::AdminAction | Outcome::ConfigError | Outcome::MailboxPolicy | Outcome::Bug => 6 * HOUR,
         Outcome::ProtocolError => (300u32 << doublings).min(6 * HOUR),
         // A host without room is asked again soon: the question costs no download.
-        Outcome::HostFull | Outcome::HostRecipient | Outcome::Host => {
-            (300u32 << doublings).min(HOUR)
-        }
+        Outcome::HostFull | Outcome::HostRecipient | Outcome::Host => (300u32 << doublings).min(HOUR),
     };
     let spread = f64::from(base) * 0.2 * (jitter.clamp(0.0, 1.0) * 2.0 - 1.0);
     ((f64::from(base) + spread).round() as u32).max(wish_s)

@@ -1,3 +1,9 @@
 //! The workshop: everything that happens during one call.
 
+pub mod call;
+pub mod deadline;
+pub mod grant;
+pub mod keys;
+pub mod line;
 pub mod pump;
+pub mod settings;

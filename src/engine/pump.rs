@@ -52,12 +52,7 @@ enum Step {
     Log(log::Level, String),
     Event(Event),
     Offer(Message, oneshot::Sender<Reply>),
-    Begin(
-        u64,
-        Box<Message>,
-        Arc<TicketState>,
-        oneshot::Sender<Verdict>,
-    ),
+    Begin(u64, Box<Message>, Arc<TicketState>, oneshot::Sender<Verdict>),
     Data(u64, Vec<u8>, OwnedSemaphorePermit),
     End(u64),
     Abort(u64),
@@ -118,9 +113,9 @@ pub fn run<T: Send>(
         }
         tickets.abort_all();
         drop(waiting);
-        driving.join().map_err(|_| {
-            Error::bug("the driving thread panicked; see the log line before this one")
-        })
+        driving
+            .join()
+            .map_err(|_| Error::bug("the driving thread panicked; see the log line before this one"))
     })
 }
 
@@ -128,20 +123,11 @@ pub fn run<T: Send>(
 /// and no SIGPIPE. Synchronous faults stay open, since blocking them is undefined.
 fn with_signals_blocked<T>(start: impl FnOnce() -> std::io::Result<T>) -> Result<T> {
     let resources = |what: &str, why: String| {
-        Error::new(
-            Status::Resources,
-            "resources.thread",
-            format!("{what}: {why}"),
-        )
-        .advice("The process is out of threads or memory; raise its limits.")
+        Error::new(Status::Resources, "resources.thread", format!("{what}: {why}"))
+            .advice("The process is out of threads or memory; raise its limits.")
     };
     let mut blocked = SigSet::all();
-    for fault in [
-        Signal::SIGSEGV,
-        Signal::SIGBUS,
-        Signal::SIGFPE,
-        Signal::SIGILL,
-    ] {
+    for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL] {
         blocked.remove(fault);
     }
     let before = blocked

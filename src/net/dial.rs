@@ -38,10 +38,8 @@ impl NameService {
 
     /// A resolver for one call.
     pub fn open(&self) -> Result<Names> {
-        let mut builder = TokioResolver::builder_with_config(
-            self.config.clone(),
-            TokioRuntimeProvider::default(),
-        );
+        let mut builder =
+            TokioResolver::builder_with_config(self.config.clone(), TokioRuntimeProvider::default());
         *builder.options_mut() = self.options.clone();
         let resolver = builder
             .build()

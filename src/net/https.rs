@@ -20,12 +20,7 @@ pub struct Https {
 }
 
 impl Https {
-    pub fn new(
-        tls: &Arc<ClientConfig>,
-        names: Names,
-        proxy: Option<&str>,
-        limit: Duration,
-    ) -> Result<Https> {
+    pub fn new(tls: &Arc<ClientConfig>, names: Names, proxy: Option<&str>, limit: Duration) -> Result<Https> {
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.as_ref().clone())
             .redirect(reqwest::redirect::Policy::none())

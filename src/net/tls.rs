@@ -46,7 +46,9 @@ pub fn client(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Resul
             "config.roots",
             "no trusted root certificate: no system bundle was found and no ca_file is configured",
         )
-        .advice("Install the system's CA certificates (Debian: package ca-certificates) or name a ca_file."));
+        .advice(
+            "Install the system's CA certificates (Debian: package ca-certificates) or name a ca_file.",
+        ));
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -90,29 +92,28 @@ fn diagnose(host: &str, error: &std::io::Error) -> Error {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let certificate = |cause, what: String, advice: &str| {
-        Error::new(Status::Server, cause, what).advice(advice)
-    };
+    let certificate =
+        |cause, what: String, advice: &str| Error::new(Status::Server, cause, what).advice(advice);
     match inner {
         Some(rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. })) => certificate(
             "tls.expired",
             format!("the certificate of {host} is expired"),
             "The mail server's operator must renew its certificate; also check this machine's clock.",
         ),
-        Some(rustls::Error::InvalidCertificate(
-            C::NotValidYet | C::NotValidYetContext { .. },
-        )) => certificate(
-            "tls.not_yet_valid",
-            format!("the certificate of {host} is not valid yet"),
-            "Check this machine's clock.",
-        ),
-        Some(rustls::Error::InvalidCertificate(
-            C::NotValidForName | C::NotValidForNameContext { .. },
-        )) => certificate(
-            "tls.wrong_name",
-            format!("the certificate is not for {host}"),
-            "Check the server's name in the account; if it is right, somebody else answers there.",
-        ),
+        Some(rustls::Error::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. })) => {
+            certificate(
+                "tls.not_yet_valid",
+                format!("the certificate of {host} is not valid yet"),
+                "Check this machine's clock.",
+            )
+        }
+        Some(rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. })) => {
+            certificate(
+                "tls.wrong_name",
+                format!("the certificate is not for {host}"),
+                "Check the server's name in the account; if it is right, somebody else answers there.",
+            )
+        }
         Some(rustls::Error::InvalidCertificate(C::UnknownIssuer)) => certificate(
             "tls.unknown_issuer",
             format!("the certificate of {host} comes from an authority that is not trusted here"),

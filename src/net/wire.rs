@@ -66,12 +66,7 @@ impl Wire {
 
     /// After the server's yes to STLS: the handshake, and a session that knows nothing of before. Bytes that came
     /// in clear behind the yes are an attack or a bug and end it (PROTOCOL.md D.8).
-    pub async fn upgrade(
-        &mut self,
-        config: &Arc<ClientConfig>,
-        host: &str,
-        limits: Limits,
-    ) -> Result<()> {
+    pub async fn upgrade(&mut self, config: &Arc<ClientConfig>, host: &str, limits: Limits) -> Result<()> {
         if self.start != self.end {
             return Err(Error::new(
                 Status::Server,
@@ -132,7 +127,9 @@ impl Wire {
         }
         if self.end == self.buffer.len() {
             // `step` consumes all it is given; what is left over here would be a session that waits for more.
-            return Err(Error::bug("the read buffer is full of bytes the session did not take"));
+            return Err(Error::bug(
+                "the read buffer is full of bytes the session did not take",
+            ));
         }
         let room = &mut self.buffer[self.end..];
         let read = match &mut self.stream {
@@ -185,7 +182,10 @@ impl Wire {
             Cut::Nothing => ("connection.closed", "between commands".to_owned()),
             Cut::Greeting => ("connection.no_greeting", "before its greeting".to_owned()),
             Cut::Message(number) => ("connection.in_message", format!("inside message {number}")),
-            Cut::Reply(command) => ("connection.no_reply", format!("in place of its reply to {command}")),
+            Cut::Reply(command) => (
+                "connection.no_reply",
+                format!("in place of its reply to {command}"),
+            ),
         };
         Error::new(
             Status::Transient,

@@ -37,13 +37,7 @@ pub trait Store: Send + Sync {
     fn realm_of(&self, owner: &str) -> Result<Option<String>>;
 
     /// Enabled accounts due at `now` (all enabled ones with `regardless`), soonest first, as ids.
-    fn due(
-        &self,
-        reach: &Reach,
-        now: UnixTime,
-        regardless: bool,
-        limit: u32,
-    ) -> Result<Vec<String>>;
+    fn due(&self, reach: &Reach, now: UnixTime, regardless: bool, limit: u32) -> Result<Vec<String>>;
 
     /// When the next enabled account falls due.
     fn next_due(&self, reach: &Reach) -> Result<Option<UnixTime>>;
@@ -64,13 +58,8 @@ pub trait Store: Send + Sync {
     fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>>;
     /// Writes if the slot still has `expected` as its version (0 = empty). `Ok(None)`: somebody was quicker.
     /// The answer is the new version.
-    fn put_grant(
-        &self,
-        account: &str,
-        which: GrantSlot,
-        expected: u64,
-        grant: &Grant,
-    ) -> Result<Option<u64>>;
+    fn put_grant(&self, account: &str, which: GrantSlot, expected: u64, grant: &Grant)
+    -> Result<Option<u64>>;
     fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()>;
     /// Makes the pending grant the active one, in one transaction.
     fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool>;
@@ -80,12 +69,7 @@ pub trait Store: Send + Sync {
     fn begin_consent(&self, consent: &Consent) -> Result<()>;
     /// Consumes in one statement what `state` names, if `session` is the one it was begun in and it is unused
     /// and not expired. Both are hashes.
-    fn take_consent(
-        &self,
-        state: &[u8; 32],
-        session: &[u8; 32],
-        now: UnixTime,
-    ) -> Result<TakenConsent>;
+    fn take_consent(&self, state: &[u8; 32], session: &[u8; 32], now: UnixTime) -> Result<TakenConsent>;
     /// Remembers the answer given, so that the same callback in the same session hears it again.
     fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()>;
     /// Deletes what is expired.
@@ -99,41 +83,19 @@ pub trait Store: Send + Sync {
     fn open_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>>;
     /// Durable rows recorded at or before `before`, whose deletion no QUIT has confirmed and which the policy of
     /// their time allows to delete (`delete_at` set and passed).
-    fn rows_to_delete(
-        &self,
-        account: &str,
-        generation: u32,
-        now: UnixTime,
-    ) -> Result<Vec<LedgerRow>>;
+    fn rows_to_delete(&self, account: &str, generation: u32, now: UnixTime) -> Result<Vec<LedgerRow>>;
     /// One answer for each key, in order.
-    fn rows(
-        &self,
-        account: &str,
-        generation: u32,
-        keys: &[UidlKey],
-    ) -> Result<Vec<Option<LedgerRow>>>;
+    fn rows(&self, account: &str, generation: u32, keys: &[UidlKey]) -> Result<Vec<Option<LedgerRow>>>;
     /// Every row of the generation.
     fn all_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>>;
 
     /// Notes messages as in hand before their RETR.
-    fn note_in_hand(
-        &self,
-        lease: &Lease,
-        generation: u32,
-        rows: &[NewRow],
-        now: UnixTime,
-    ) -> Result<()>;
+    fn note_in_hand(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()>;
     /// Records messages of any accounts as durable at the host, all in one transaction, each fenced by its lease.
     /// One answer for each: `false` where the lease was lost and nothing was recorded.
     fn record(&self, deliveries: &[Delivery<'_>], now: UnixTime) -> Result<Vec<bool>>;
     /// Writes rows as they now are (deferred, refused, oversize, set aside, imported, deletion confirmed, ...).
-    fn write_rows(
-        &self,
-        lease: &Lease,
-        generation: u32,
-        rows: &[NewRow],
-        now: UnixTime,
-    ) -> Result<()>;
+    fn write_rows(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()>;
     /// Forgets rows (in hand but never begun; absent from a complete listing).
     fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()>;
     /// Keeps what the last complete, well-formed listing was.
@@ -142,11 +104,7 @@ pub trait Store: Send + Sync {
     fn begin_generation(&self, lease: &Lease, rows: &[NewRow], now: UnixTime) -> Result<u32>;
 
     /// Writes state, fenced (end of a visit, progress).
-    fn update_state_fenced(
-        &self,
-        lease: &Lease,
-        change: &mut dyn FnMut(&mut AccountState),
-    ) -> Result<bool>;
+    fn update_state_fenced(&self, lease: &Lease, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool>;
 
     /// The account's key for digests of its UIDLs and headers.
     fn digest_key(&self, account: &str) -> Result<crate::secret::KeyBytes>;

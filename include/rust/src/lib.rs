@@ -155,13 +155,8 @@ pub struct Sink {
     pub struct_size: u32,
     pub reserved: u32,
     pub user: *mut c_void,
-    pub offer: Option<
-        unsafe extern "C" fn(
-            user: *mut c_void,
-            message: *const Message,
-            reason: *mut Reason,
-        ) -> i32,
-    >,
+    pub offer:
+        Option<unsafe extern "C" fn(user: *mut c_void, message: *const Message, reason: *mut Reason) -> i32>,
     pub begin: Option<
         unsafe extern "C" fn(
             user: *mut c_void,
@@ -179,9 +174,7 @@ pub struct Sink {
             reason: *mut Reason,
         ) -> i32,
     >,
-    pub end: Option<
-        unsafe extern "C" fn(user: *mut c_void, cookie: *mut c_void, reason: *mut Reason) -> i32,
-    >,
+    pub end: Option<unsafe extern "C" fn(user: *mut c_void, cookie: *mut c_void, reason: *mut Reason) -> i32>,
     pub abort: Option<unsafe extern "C" fn(user: *mut c_void, cookie: *mut c_void)>,
     pub flush: Option<unsafe extern "C" fn(user: *mut c_void, reason: *mut Reason) -> i32>,
 }
