@@ -117,7 +117,9 @@ fn is_to_delete(row: &LedgerRow, facts: &Facts<'_>) -> bool {
         return false;
     }
     let by_policy = row.delete_at.is_some_and(|at| at <= facts.now);
-    let older = facts.delete_older_s.is_some_and(|age| row.recorded_at.saturating_add(age) <= facts.now);
+    let older = facts
+        .delete_older_s
+        .is_some_and(|age| row.recorded_at.saturating_add(age) <= facts.now);
     by_policy || older
 }
 

@@ -40,8 +40,12 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
         if !mailbox.goes_on() {
             break;
         }
-        let Some(uidl) = mailbox.uidl(entry).map(<[u8]>::to_vec) else { continue };
-        let Some(header) = read_header(mailbox, entry.number).await? else { continue };
+        let Some(uidl) = mailbox.uidl(entry).map(<[u8]>::to_vec) else {
+            continue;
+        };
+        let Some(header) = read_header(mailbox, entry.number).await? else {
+            continue;
+        };
         let with_header = mailbox.keys.uidl_with_header(&uidl, header.bytes());
         let identity = mailbox.keys.identity(header.bytes());
         let base = mailbox.rows.get(&entry.key);
@@ -57,7 +61,11 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
             // A sign that this UIDL is to be told apart by headers, also when it stands alone one day.
             mailbox.change(new_row(entry.key, RowState::Gone, now));
         }
-        resolved.push(Entry { key, twice: false, ..entry });
+        resolved.push(Entry {
+            key,
+            twice: false,
+            ..entry
+        });
     }
     // Identical messages under one UIDL are one message.
     let mut seen = HashSet::new();
@@ -91,9 +99,13 @@ pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<
         };
         let digest = mailbox.keys.identity(header.bytes());
         let known = digest.and_then(|digest| before.get(&digest));
-        let too_old = since.is_some_and(|since| header::date(header.bytes()).is_some_and(|date| date < since));
+        let too_old =
+            since.is_some_and(|since| header::date(header.bytes()).is_some_and(|date| date < since));
         if let Some(row) = known {
-            mailbox.change(LedgerRow { key: fetch.entry.key, ..row.clone() });
+            mailbox.change(LedgerRow {
+                key: fetch.entry.key,
+                ..row.clone()
+            });
         } else if too_old {
             let row = new_row(fetch.entry.key, RowState::Imported, now);
             mailbox.change(LedgerRow { digest, ..row });
@@ -106,10 +118,19 @@ pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<
 }
 
 async fn rows_before_the_reset(mailbox: &Mailbox<'_>) -> Result<HashMap<[u8; 16], LedgerRow>> {
-    let Some(generation) = mailbox.visit.row.state.resetting else { return Ok(HashMap::new()) };
+    let Some(generation) = mailbox.visit.row.state.resetting else {
+        return Ok(HashMap::new());
+    };
     let account = mailbox.visit.row.account.id.clone();
-    let rows = mailbox.visit.call.with_store(move |store| store.all_rows(&account, generation)).await?;
-    Ok(rows.into_iter().filter_map(|row| row.digest.map(|digest| (digest, row))).collect())
+    let rows = mailbox
+        .visit
+        .call
+        .with_store(move |store| store.all_rows(&account, generation))
+        .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| row.digest.map(|digest| (digest, row)))
+        .collect())
 }
 
 /// Decides whether the server gave every message a new UIDL (PROTOCOL.md D.6); never stops for good.
@@ -128,8 +149,11 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
         }
         None => {}
     }
-    let left: Vec<&LedgerRow> =
-        survey.rows.values().filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand)).collect();
+    let left: Vec<&LedgerRow> = survey
+        .rows
+        .values()
+        .filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand))
+        .collect();
     let digests: HashSet<[u8; 16]> = left.iter().filter_map(|row| row.digest).collect();
     if digests.len() * 2 < left.len() {
         mailbox.visit.ask_about_reset();
@@ -147,7 +171,9 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
     let mut looked = 0;
     let mut known = 0;
     for entry in &sample {
-        let Some(header) = read_header(mailbox, entry.number).await? else { continue };
+        let Some(header) = read_header(mailbox, entry.number).await? else {
+            continue;
+        };
         looked += 1;
         let digest = mailbox.keys.identity(header.bytes());
         known += usize::from(digest.is_some_and(|digest| digests.contains(&digest)));
@@ -171,14 +197,21 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
 /// The operator said that the listing is the same mail.
 async fn take_all_as_known(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Result<()> {
     let now = mailbox.visit.call.now();
-    let rows: Vec<LedgerRow> =
-        survey.entries.iter().map(|entry| new_row(entry.key, RowState::Imported, now)).collect();
+    let rows: Vec<LedgerRow> = survey
+        .entries
+        .iter()
+        .map(|entry| new_row(entry.key, RowState::Imported, now))
+        .collect();
     begin_generation(mailbox, survey, rows).await?;
     mailbox.visit.reset_decided(None);
     Ok(())
 }
 
-async fn begin_generation(mailbox: &mut Mailbox<'_>, survey: &mut Survey, rows: Vec<LedgerRow>) -> Result<()> {
+async fn begin_generation(
+    mailbox: &mut Mailbox<'_>,
+    survey: &mut Survey,
+    rows: Vec<LedgerRow>,
+) -> Result<()> {
     let lease = mailbox.visit.lease.clone();
     let now = mailbox.visit.call.now();
     let written = rows.clone();
@@ -213,7 +246,12 @@ async fn read(mailbox: &mut Mailbox<'_>, command: Command<'_>) -> Result<Option<
     loop {
         let limit = connection.reply;
         match connection.wire.step()? {
-            None => connection.deadline.bound_reading(connection.wire.fill(limit)).await?,
+            None => {
+                connection
+                    .deadline
+                    .bound_reading(connection.wire.fill(limit))
+                    .await?
+            }
             Some(Event::MessageData { bytes, .. }) => header.push(bytes),
             Some(Event::MessageEnd { .. }) => return Ok(Some(header)),
             Some(Event::Refused { .. }) => return Ok(None),

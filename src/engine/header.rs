@@ -40,16 +40,18 @@ fn end_of_header(bytes: &[u8], from: usize) -> Option<usize> {
     if from == 0 && bytes.starts_with(b"\r\n") {
         return Some(2);
     }
-    memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at).find_map(|at| {
-        let rest = &bytes[at + 1..];
-        if rest.starts_with(b"\n") {
-            Some(at + 2)
-        } else if rest.starts_with(b"\r\n") {
-            Some(at + 3)
-        } else {
-            None
-        }
-    })
+    memchr::memchr_iter(b'\n', &bytes[from..])
+        .map(|at| from + at)
+        .find_map(|at| {
+            let rest = &bytes[at + 1..];
+            if rest.starts_with(b"\n") {
+                Some(at + 2)
+            } else if rest.starts_with(b"\r\n") {
+                Some(at + 3)
+            } else {
+                None
+            }
+        })
 }
 
 /// The time of the `Date:` field (RFC 5322 §3.3), if it has one that can be read.
@@ -58,8 +60,7 @@ pub fn date(header: &[u8]) -> Option<UnixTime> {
     let text = String::from_utf8_lossy(&value);
     // A comment behind the zone is common: "+0000 (UTC)".
     let text = text.split('(').next().unwrap_or_default().trim();
-    let parsed =
-        time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc2822).ok()?;
+    let parsed = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc2822).ok()?;
     u64::try_from(parsed.unix_timestamp()).ok()
 }
 
@@ -89,7 +90,10 @@ mod tests {
 
     #[test]
     fn dates_as_mail_programs_write_them() {
-        for text in ["Mon, 21 Sep 2026 14:13:20 +0000", "21 Sep 2026 16:13:20 +0200 (CEST)"] {
+        for text in [
+            "Mon, 21 Sep 2026 14:13:20 +0000",
+            "21 Sep 2026 16:13:20 +0200 (CEST)",
+        ] {
             let header = format!("Date: {text}\r\n\r\n");
             assert_eq!(date(header.as_bytes()), Some(1_790_000_000), "{text}");
         }

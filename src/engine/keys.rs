@@ -25,7 +25,11 @@ impl Keys {
 
     /// The same keys under another generation.
     pub fn of_generation(&self, generation: u32) -> Keys {
-        Keys { key: self.key.clone(), number: self.number, generation }
+        Keys {
+            key: self.key.clone(),
+            number: self.number,
+            generation,
+        }
     }
 
     /// The ledger's key of a UIDL that stands once in its listing.

@@ -11,7 +11,7 @@ use super::deadline::Halt;
 use super::line::Line;
 use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
-use crate::model::{Counts, Event, EventKind, Outcome, Report};
+use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
 use crate::retry;
 use crate::store::Reach;
 
@@ -24,7 +24,7 @@ const BUSY_S: u32 = 30;
 pub const NEVER: u32 = u32::MAX;
 
 pub struct What {
-    pub reach: Reach,
+    pub actor: Actor,
     pub account: Option<String>,
     /// Ignore interval and back-off.
     pub regardless: bool,
@@ -32,10 +32,28 @@ pub struct What {
 
 /// Runs a pass. The error beside the report is the named account's, or the call's own.
 pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
+    if let Some(id) = &what.account {
+        reached(&call, &what.actor, id.clone()).await?;
+    }
+    if !call.settings.config.enabled {
+        Line::new("disabled").info();
+        return Ok((
+            Report {
+                next_due_s: NEVER,
+                ..Report::default()
+            },
+            Ok(()),
+        ));
+    }
+    let reach = match &what.actor {
+        Actor::Operator => Reach::All,
+        Actor::Owner(owner) => Reach::Owner(owner.clone()),
+    };
     let (commits, committer) = commit::start(&call);
     let mut pass = Pass {
         call: call.clone(),
         what,
+        reach,
         commits: Some(commits),
         running: JoinSet::new(),
         names: HashMap::new(),
@@ -51,7 +69,9 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     // The committer ends after its last commit, when nobody can send to it any more.
     pass.commits = None;
     if committer.await.is_err() {
-        return Err(Error::bug("the committer panicked; see the log line before this one"));
+        return Err(Error::bug(
+            "the committer panicked; see the log line before this one",
+        ));
     }
     ran?;
     pass.report.stopped = call.pump.stopped();
@@ -62,13 +82,27 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
         Line::new("lines_dropped").field("lines", dropped).warn();
     }
     tell(&call, EventKind::PassEnd, &pass.report).await;
-    let ended = if call.deadline.is_cancelled() { Err(call.deadline.error()) } else { pass.named };
+    let ended = if call.deadline.is_cancelled() {
+        Err(call.deadline.error())
+    } else {
+        pass.named
+    };
     Ok((pass.report, ended))
+}
+
+/// Another's account and none at all are the same answer.
+async fn reached(call: &Call, actor: &Actor, id: String) -> Result<()> {
+    let row = call.with_store(move |store| store.account(&id)).await?;
+    match row {
+        Some(row) if actor.reaches(&row.account.owner) => Ok(()),
+        _ => Err(Error::rights()),
+    }
 }
 
 struct Pass {
     call: Call,
     what: What,
+    reach: Reach,
     commits: Option<Commits>,
     running: JoinSet<Result<Option<Visited>>>,
     names: HashMap<Id, String>,
@@ -122,22 +156,33 @@ impl Pass {
         if self.what.account.is_some() {
             return Ok(());
         }
-        let (reach, now, regardless) = (self.what.reach.clone(), self.call.now(), self.what.regardless);
+        let (reach, now, regardless) = (self.reach.clone(), self.call.now(), self.what.regardless);
         // With NOW every enabled account is "due" again after its visit.
-        let known = if regardless { self.visited.len() as u32 } else { self.still_due };
+        let known = if regardless {
+            self.visited.len() as u32
+        } else {
+            self.still_due
+        };
         let limit = READ_AHEAD.saturating_add(known);
-        let due = self.call.with_store(move |store| store.due(&reach, now, regardless, limit)).await?;
-        self.queue.extend(due.into_iter().filter(|id| !self.visited.contains(id)));
+        let due = self
+            .call
+            .with_store(move |store| store.due(&reach, now, regardless, limit))
+            .await?;
+        self.queue
+            .extend(due.into_iter().filter(|id| !self.visited.contains(id)));
         Ok(())
     }
 
     fn begin(&mut self, id: String) {
-        let Some(commits) = self.commits.clone() else { return };
+        let Some(commits) = self.commits.clone() else {
+            return;
+        };
         self.visited.insert(id.clone());
         let call = self.call.clone();
         let (account, regardless) = (id.clone(), self.what.regardless);
-        let task =
-            self.running.spawn(async move { visit::visit(&call, commits, account, regardless).await });
+        let task = self
+            .running
+            .spawn(async move { visit::visit(&call, commits, account, regardless).await });
         self.names.insert(task.id(), id);
     }
 
@@ -225,7 +270,7 @@ impl Pass {
     }
 
     async fn next_due(&mut self) -> Result<()> {
-        let reach = self.what.reach.clone();
+        let reach = self.reach.clone();
         let account = self.what.account.clone();
         let next = self
             .call
@@ -254,7 +299,11 @@ fn failed(error: Error) -> Visited {
         Status::Cancelled | Status::Deadline => Outcome::OkMore,
         status => Outcome::of(status),
     };
-    Visited { outcome, error: Some(error), counts: Counts::default() }
+    Visited {
+        outcome,
+        error: Some(error),
+        counts: Counts::default(),
+    }
 }
 
 async fn tell(call: &Call, kind: EventKind, report: &Report) {

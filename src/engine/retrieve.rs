@@ -47,7 +47,9 @@ impl Mailbox<'_> {
                     Begun::Answered => {}
                 }
             }
-            let Some((fetch, ticket)) = under_way.pop_front() else { break };
+            let Some((fetch, ticket)) = under_way.pop_front() else {
+                break;
+            };
             match self.receive(fetch, ticket).await {
                 Ok(true) => refused = 0,
                 Ok(false) => refused += 1,
@@ -74,7 +76,11 @@ impl Mailbox<'_> {
 
     fn window(&self) -> usize {
         let announced = self.connection.capabilities.pipelining;
-        if self.visit.pipelines(announced) && self.accepted && !self.is_careful() { WINDOW } else { 1 }
+        if self.visit.pipelines(announced) && self.accepted && !self.is_careful() {
+            WINDOW
+        } else {
+            1
+        }
     }
 
     /// Whether the sink is asked before RETR: where a RETR that is not delivered costs something.
@@ -125,7 +131,12 @@ impl Mailbox<'_> {
         loop {
             let limit = self.connection.reply;
             match self.connection.wire.step()? {
-                None => self.connection.deadline.bound_reading(self.connection.wire.fill(limit)).await?,
+                None => {
+                    self.connection
+                        .deadline
+                        .bound_reading(self.connection.wire.fill(limit))
+                        .await?
+                }
                 Some(Event::MessageBegin { .. }) => {
                     if ticket.is_none() {
                         let message = self.message(fetch);
@@ -163,11 +174,16 @@ impl Mailbox<'_> {
             }
         }
         self.retrieved += 1;
-        let Some(ticket) = ticket else { return Err(super::login::out_of_step()) };
+        let Some(ticket) = ticket else {
+            return Err(super::login::out_of_step());
+        };
         if octets > max {
             // The rest is not worth reading; the connection is given up and the others come in another session.
             ticket.abort().await?;
-            self.oversize(fetch.entry, octets.max(self.sizes.of(fetch.entry.number).unwrap_or(0)));
+            self.oversize(
+                fetch.entry,
+                octets.max(self.sizes.of(fetch.entry.number).unwrap_or(0)),
+            );
             self.unrecorded += 1;
             self.severed = true;
             return Ok(true);
@@ -175,8 +191,13 @@ impl Mailbox<'_> {
         hand_over(&self.connection.deadline, &ticket, piece).await?;
         let verdict = ticket.end().await?;
         let digest = self.keys.identity(header.bytes());
-        self.pending.push_back(Pending { entry: fetch.entry, octets, digest, verdict });
-        self.visit.progress(octets);
+        self.pending.push_back(Pending {
+            entry: fetch.entry,
+            octets,
+            digest,
+            verdict,
+        });
+        self.visit.progress(octets).await?;
         Ok(true)
     }
 
@@ -187,7 +208,9 @@ impl Mailbox<'_> {
         if matches!(error.status, Status::Cancelled | Status::Deadline) {
             return Err(error);
         }
-        let Some(row) = self.rows.get(&fetch.entry.key) else { return Err(error) };
+        let Some(row) = self.rows.get(&fetch.entry.key) else {
+            return Err(error);
+        };
         let mut row = row.clone();
         row.begun = false;
         row.ends += 1;
@@ -212,7 +235,9 @@ impl Mailbox<'_> {
 
     fn retr_refused(&mut self, entry: Entry, refusal: Refusal) {
         let now = self.visit.call.now();
-        let Some(row) = self.rows.get(&entry.key) else { return };
+        let Some(row) = self.rows.get(&entry.key) else {
+            return;
+        };
         let mut row = row.clone();
         row.begun = false;
         row.reason = format!("the server refuses it: {}", refusal.text);
@@ -232,13 +257,18 @@ impl Mailbox<'_> {
     }
 
     fn oversize(&mut self, entry: Entry, size: u64) {
-        let Some(row) = self.rows.get(&entry.key) else { return };
+        let Some(row) = self.rows.get(&entry.key) else {
+            return;
+        };
         let mut row = row.clone();
         row.state = RowState::Oversize;
         row.begun = false;
         row.size = size;
         row.uidl = self.uidl(entry).map(<[u8]>::to_vec);
-        row.reason = format!("larger than the {} bytes allowed", self.visit.row.account.limits.max_message_bytes);
+        row.reason = format!(
+            "larger than the {} bytes allowed",
+            self.visit.row.account.limits.max_message_bytes
+        );
         Line::new("oversize")
             .field("account", &self.visit.row.account.id)
             .field("bytes", size)
@@ -262,7 +292,10 @@ impl Mailbox<'_> {
         }
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
-        self.visit.call.with_store(move |store| store.forget(&lease, generation, &keys)).await
+        self.visit
+            .call
+            .with_store(move |store| store.forget(&lease, generation, &keys))
+            .await
     }
 
     /// Takes durable messages off the list of a provider that pops on RETR and QUIT: read and dropped.
@@ -288,7 +321,12 @@ impl Mailbox<'_> {
         loop {
             let limit = self.connection.reply;
             match self.connection.wire.step()? {
-                None => self.connection.deadline.bound(self.connection.wire.fill(limit)).await?,
+                None => {
+                    self.connection
+                        .deadline
+                        .bound(self.connection.wire.fill(limit))
+                        .await?
+                }
                 Some(Event::MessageEnd { .. }) => return Ok(true),
                 Some(Event::Refused { .. }) => return Ok(false),
                 Some(_) => {}
@@ -304,17 +342,16 @@ enum Begun {
     Answered,
 }
 
-async fn hand_over(
-    deadline: &super::deadline::Deadline,
-    ticket: &Ticket,
-    piece: Vec<u8>,
-) -> Result<()> {
+async fn hand_over(deadline: &super::deadline::Deadline, ticket: &Ticket, piece: Vec<u8>) -> Result<()> {
     match timeout(STOPPED_INSIDE, deadline.bound(ticket.data(piece))).await {
         Ok(done) => done,
         Err(_) => Err(Error::new(
             Status::Sink,
             "sink.stopped",
-            format!("the sink took nothing for {} s inside a message", STOPPED_INSIDE.as_secs()),
+            format!(
+                "the sink took nothing for {} s inside a message",
+                STOPPED_INSIDE.as_secs()
+            ),
         )),
     }
 }

@@ -26,6 +26,7 @@ const LEASE_S: u32 = 120;
 const RENEW_EVERY: Duration = Duration::from_secs(30);
 /// Progress is told so often, and written for other processes so often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
+const WRITE_EVERY: Duration = Duration::from_secs(2);
 const DAY_S: u64 = 24 * 3600;
 /// Leases in a row that ended without clearing before the account is set aside for a day, and before it is even
 /// where a message explains them.
@@ -43,6 +44,7 @@ pub struct Visit {
     learnt: Learnt,
     lost: Arc<AtomicBool>,
     told: Instant,
+    written: Instant,
 }
 
 #[derive(Default)]
@@ -66,9 +68,16 @@ pub struct Visited {
 pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) -> Result<Option<Visited>> {
     let name = LeaseName::Account(id.clone());
     let now = call.now();
-    let Some(lease) = call.with_store(move |store| store.lease(&name, now, LEASE_S)).await? else {
+    let Some(lease) = call
+        .with_store(move |store| store.lease(&name, now, LEASE_S))
+        .await?
+    else {
         Line::new("busy").field("account", &id).debug();
-        return Ok(Some(Visited { outcome: Outcome::Busy, error: None, counts: Counts::default() }));
+        return Ok(Some(Visited {
+            outcome: Outcome::Busy,
+            error: None,
+            counts: Counts::default(),
+        }));
     };
     let lease = Arc::new(lease);
     let account = id.clone();
@@ -106,6 +115,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         learnt: Learnt::default(),
         lost: Arc::new(AtomicBool::new(false)),
         told: Instant::now(),
+        written: Instant::now(),
     };
     let renewing = visit.keep_the_lease();
     visit.tell(EventKind::AccountBegin, None, None).await;
@@ -143,9 +153,15 @@ impl Visit {
         let connection = self.log_in().await?;
         let capabilities = connection.capabilities.clone();
         self.learnt.last_login = Some(self.call.now());
-        let known = self.provider.as_ref().map_or(0, |provider| provider.login_delay_s);
+        let known = self
+            .provider
+            .as_ref()
+            .map_or(0, |provider| provider.login_delay_s);
         self.learnt.login_delay_s = capabilities.login_delay_s.unwrap_or(0).max(known);
-        let retr_is_final = self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
+        let retr_is_final = self
+            .provider
+            .as_ref()
+            .is_some_and(|provider| provider.retr_is_final)
             || capabilities.expire_days == Some(0);
         let probing = self.row.state.deferral.is_some();
         let mut mailbox = Mailbox {
@@ -183,14 +199,22 @@ impl Visit {
             let mut connection = login::connect(&self.call, &self.row).await?;
             let account = &self.row.account;
             let answer = connection
-                .log_in(&account.server, self.provider.as_deref(), &account.user, &access.token)
+                .log_in(
+                    &account.server,
+                    self.provider.as_deref(),
+                    &account.user,
+                    &access.token,
+                )
                 .await?;
             let seen = match answer {
                 Answer::Welcome => return Ok(connection),
                 Answer::Refused(refusal) => refusal,
                 Answer::Broken(e) => return Err(self.broken_login(&access, e)),
             };
-            let about_the_token = matches!(seen.code, None | Some(ResponseCode::Auth | ResponseCode::Other(_)));
+            let about_the_token = matches!(
+                seen.code,
+                None | Some(ResponseCode::Auth | ResponseCode::Other(_))
+            );
             if about_the_token
                 && !renewed
                 && let Some(fresh) = grant::renew_after_refusal(&self.call, &self.row, &access).await?
@@ -207,7 +231,11 @@ impl Visit {
     fn refuse_after_deaths(&mut self, open: &[LedgerRow]) -> Result<()> {
         let attempts = self.lease.attempts;
         let in_hand = open.iter().any(|row| row.state == RowState::InHand);
-        let limit = if in_hand { ATTEMPTS_WITH_A_MESSAGE } else { ATTEMPTS };
+        let limit = if in_hand {
+            ATTEMPTS_WITH_A_MESSAGE
+        } else {
+            ATTEMPTS
+        };
         if attempts < limit {
             return Ok(());
         }
@@ -228,7 +256,9 @@ impl Visit {
                 tokio::time::sleep(RENEW_EVERY).await;
                 let lease = lease.clone();
                 let now = call.now();
-                let kept = call.with_store(move |store| store.renew(&lease, now, LEASE_S)).await;
+                let kept = call
+                    .with_store(move |store| store.renew(&lease, now, LEASE_S))
+                    .await;
                 if !matches!(kept, Ok(true)) {
                     lost.store(true, Ordering::Release);
                     return;
@@ -239,13 +269,14 @@ impl Visit {
 
     /// `-ERR` to the credentials, with what else is known (PROTOCOL.md B.6).
     fn refused_login(&self, access: &grant::Access, refusal: &crate::pop3::Refusal) -> Error {
-        diagnosis::pop_refusal(&self.seen(access, Some(refusal)))
+        let _ = access;
+        diagnosis::pop_refusal(&refusal.text)
     }
 
     /// No answer to the credentials, or none that fits.
     fn broken_login(&self, access: &grant::Access, error: Error) -> Error {
         if access.token.len() > diagnosis::LONG_TOKEN {
-            return diagnosis::pop_refusal(&self.seen(access, None));
+            return diagnosis::pop_refusal("closed");
         }
         error
     }
@@ -358,20 +389,48 @@ impl Visit {
     }
 
     /// Counts of a message that arrived, told and written now and then.
-    pub fn progress(&mut self, octets: u64) {
+    pub async fn progress(&mut self, octets: u64) -> Result<()> {
         self.counts.bytes_total += octets;
         self.counts.messages_total += 1;
         if self.told.elapsed() < TELL_EVERY {
-            return;
+            return Ok(());
         }
         self.told = Instant::now();
-        self.call.pump.event_if_room(self.event(EventKind::Progress, None, None));
+        self.call
+            .pump
+            .event_if_room(self.event(EventKind::Progress, None, None));
+        if self.written.elapsed() < WRITE_EVERY {
+            return Ok(());
+        }
+        self.written = Instant::now();
+        let progress = Progress {
+            at: self.call.now(),
+            counts: self.counts,
+        };
+        let lease = self.lease.clone();
+        let step = move |store: &dyn crate::store::Store| {
+            store.update_state_fenced(&lease, &mut |state| state.progress = Some(progress))
+        };
+        if !self.call.with_store(step).await? {
+            self.lose_lease();
+        }
+        Ok(())
     }
 
     pub async fn set_aside(&self, row: &LedgerRow) {
-        let uidl = row.uidl.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-        let message = format!("a message of {} bytes (UIDL {uidl}) ended three sessions: {}", row.size, row.reason);
-        Line::new("set_aside").field("account", &self.row.account.id).field("text", &message).warn();
+        let uidl = row
+            .uidl
+            .as_deref()
+            .map(String::from_utf8_lossy)
+            .unwrap_or_default();
+        let message = format!(
+            "a message of {} bytes (UIDL {uidl}) ended three sessions: {}",
+            row.size, row.reason
+        );
+        Line::new("set_aside")
+            .field("account", &self.row.account.id)
+            .field("text", &message)
+            .warn();
         let error = Error::new(Status::Transient, "message.set_aside", message)
             .advice("All other mail is collected. This message is tried again once a day and never deleted.");
         self.tell(EventKind::SetAside, None, Some(&error)).await;
