@@ -20,20 +20,11 @@ impl ProviderConfig {
         }
     }
 
-    /// A cloud of its own has hosts of its own.
+    /// A sovereign cloud is the same profile with `authority`, `scopes` and `servers` of its own.
     fn profile_hosts(&self) -> &'static [&'static str] {
-        let authority = self
-            .authority
-            .as_deref()
-            .unwrap_or_default()
-            .trim_end_matches('/');
-        match (self.profile.as_str(), authority) {
-            ("microsoft365", "https://login.microsoftonline.us") => {
-                &["outlook.office365.us:995", "outlook-dod.office365.us:995"]
-            }
-            ("microsoft365", "https://login.partner.microsoftonline.cn") => &["partner.outlook.cn:995"],
-            ("microsoft365" | "outlook", _) => &["outlook.office365.com:995"],
-            ("google", _) => &["pop.gmail.com:995"],
+        match self.profile.as_str() {
+            "microsoft365" | "outlook" => &["outlook.office365.com:995"],
+            "google" => &["pop.gmail.com:995"],
             _ => &[],
         }
     }

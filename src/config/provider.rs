@@ -146,7 +146,7 @@ fn servers(members: &mut Members) -> Read<Option<Vec<String>>> {
     let mut servers = Vec::new();
     for entry in field.list()? {
         let (host, port) = words::host_port(&entry)?;
-        servers.push(format!("{host}:{port}"));
+        servers.push(words::host_port_text(&host, port));
     }
     if servers.is_empty() {
         Err(empty)

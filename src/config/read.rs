@@ -110,7 +110,7 @@ impl Config {
 
     /// Whether the operator lists this server, with its port or as a host.
     pub fn lists_server(&self, host: &str, port: u16) -> bool {
-        let with_port = format!("{host}:{port}");
+        let with_port = words::host_port_text(host, port);
         self.servers
             .iter()
             .any(|listed| *listed == with_port || listed == host)
@@ -455,7 +455,7 @@ fn servers(field: Option<Field>) -> Read<Vec<String>> {
             .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
         if has_port {
             let (host, port) = words::host_port(&field)?;
-            servers.push(format!("{host}:{port}"));
+            servers.push(words::host_port_text(&host, port));
         } else {
             servers.push(words::host(&field)?);
         }

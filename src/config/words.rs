@@ -143,10 +143,10 @@ pub(super) fn host(field: &Field) -> Read<String> {
     if !is_host(text) {
         return Err(field.fault(format!("expected a host or host:port, found {text:?}")));
     }
-    Ok(text.to_ascii_lowercase())
+    Ok(text.trim_matches(['[', ']']).to_ascii_lowercase())
 }
 
-/// `host:port`, the host in lower case. An IPv6 address stands in brackets.
+/// `host:port`; the host in lower case, an IPv6 address without the brackets it stands in.
 pub(super) fn host_port(field: &Field) -> Read<(String, u16)> {
     let text = field.text()?;
     parse_host_port(text).ok_or_else(|| {
@@ -160,7 +160,7 @@ pub(super) fn parse_host_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let port = port.parse().ok().filter(|port| *port > 0 && is_number)?;
-    is_host(host).then(|| (host.to_ascii_lowercase(), port))
+    is_host(host).then(|| (host.trim_matches(['[', ']']).to_ascii_lowercase(), port))
 }
 
 /// A name (RFC 1123 §2.1; underscores are met in the wild) or an address.
@@ -187,7 +187,14 @@ pub(super) fn security(field: &Field) -> Read<Security> {
 }
 
 pub fn server_text(server: &Server) -> String {
-    format!("{}:{}", server.host, server.port)
+    host_port_text(&server.host, server.port)
+}
+
+pub fn host_port_text(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        return format!("[{host}]:{port}");
+    }
+    format!("{host}:{port}")
 }
 
 pub(super) fn delete(field: Field) -> Read<DeletePolicy> {
