@@ -7,3 +7,4 @@ pub mod keys;
 pub mod line;
 pub mod pump;
 pub mod settings;
+mod token_file;
