@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::model::{Account, AccountLimits, DeletePolicy, FirstFetch, Pipelining};
 
 mod account;
+mod act;
 mod field;
 mod json;
 mod profile;
@@ -19,6 +20,7 @@ mod read;
 pub mod words;
 
 pub use account::{AccountForm, to_json};
+pub use act::Act;
 pub use read::Source;
 
 #[derive(Debug, Clone, Serialize)]

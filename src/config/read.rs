@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::account::{AccountForm, Frame, INTERVAL_S, read_limits};
+use super::act::{self, Act};
 use super::field::{Field, Members};
 use super::json::{self, Fault, Read, Value};
 use super::{AccountDefaults, Config, Limits, OwnerRights, Realm, Timeouts, provider, words};
@@ -64,6 +65,11 @@ impl Config {
             Ok(form)
         };
         read().map_err(|fault| argument(json).error(fault))
+    }
+
+    /// The JSON of `account_act`.
+    pub fn read_act(json: &str) -> Result<Act> {
+        act::read(json).map_err(|fault| argument(json).error(fault))
     }
 
     /// What an account becomes when `actor` asks for `form` (read from `json`); `kept` is what stands already.

@@ -131,7 +131,8 @@ impl Named<'_> {
     }
 
     fn about(&self, file: &File) -> Result<std::fs::Metadata> {
-        file.metadata().map_err(|e| self.config(format!("cannot be read: {e}"), ""))
+        file.metadata()
+            .map_err(|e| self.config(format!("cannot be read: {e}"), ""))
     }
 
     fn read(&self, file: &mut File, most: u64) -> Result<Zeroizing<Vec<u8>>> {
@@ -142,7 +143,12 @@ impl Named<'_> {
         // Room for all at once: a buffer that grows would leave copies of a secret behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
         let read = file.take(most + 1).read_to_end(&mut bytes);
-        read.map_err(|e| self.config(format!("cannot be read: {e}"), "Check the disk and the file's rights."))?;
+        read.map_err(|e| {
+            self.config(
+                format!("cannot be read: {e}"),
+                "Check the disk and the file's rights.",
+            )
+        })?;
         Ok(bytes)
     }
 

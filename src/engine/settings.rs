@@ -48,7 +48,10 @@ impl Settings {
         let mut provider_tls = HashMap::new();
         for (id, written) in &config.providers {
             let loaded = load(written, &mut digest)?;
-            let own = loaded.extra_roots.iter().map(|der| CertificateDer::from(der.clone()));
+            let own = loaded
+                .extra_roots
+                .iter()
+                .map(|der| CertificateDer::from(der.clone()));
             let member = format!("providers.{id}.ca_file");
             let client = tls::client(roots.iter().cloned().chain(own)).map_err(|e| named(&member, e))?;
             provider_tls.insert(id.clone(), client);
@@ -127,7 +130,10 @@ fn read_keys(config: &Config) -> Result<Vec<KeyBytes>> {
         }
         .key()?;
         if keys.iter().any(|other| other.expose() == key.expose()) {
-            let what = format!("{member}: {} holds the same key as an earlier entry", path.display());
+            let what = format!(
+                "{member}: {} holds the same key as an earlier entry",
+                path.display()
+            );
             return Err(Error::new(Status::Key, "key.twice", what).advice("List each key once."));
         }
         keys.push(key);
@@ -137,7 +143,11 @@ fn read_keys(config: &Config) -> Result<Vec<KeyBytes>> {
 
 fn general_roots(config: &Config, digest: &mut Digest) -> Result<Vec<CertificateDer<'static>>> {
     // Not part of the digest: an update of the system's roots is no change of the configuration.
-    let mut roots = if config.system_roots { tls::system_roots() } else { Vec::new() };
+    let mut roots = if config.system_roots {
+        tls::system_roots()
+    } else {
+        Vec::new()
+    };
     if let Some(path) = &config.ca_file {
         roots.extend(certificates("ca_file", path, digest)?);
     }
