@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::model::{Account, Actor, Counts, Identity, Outcome, UnixTime};
 pub use crate::model::{LedgerRow, RowState, UidlKey};
 use crate::secret::Secret;
@@ -221,6 +221,14 @@ pub enum LeaseName {
     Grant(String),
 }
 
+impl LeaseName {
+    pub fn account(&self) -> &str {
+        match self {
+            LeaseName::Account(id) | LeaseName::Grant(id) => id,
+        }
+    }
+}
+
 /// A lease held. Dropping it releases the lock but neither clears nor releases the row.
 #[derive(Debug)]
 pub struct Lease {
@@ -320,4 +328,11 @@ pub struct Delivery<'a> {
     pub row: LedgerRow,
 }
 
+mod fault;
 pub mod lease;
+mod schema;
+pub mod seal;
+pub mod sqlite;
+
+pub use seal::KeyRing;
+pub use sqlite::SqliteStore;
