@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::error::{Error, Result, Status};
 use crate::model::{Answer, Event, Message, Reply};
@@ -256,13 +255,23 @@ pub struct Ticket {
 #[derive(Default)]
 struct TicketState {
     decided: AtomicBool,
-    begun: Mutex<Option<Cookie>>,
+    /// `begin` has returned.
+    begun: AtomicBool,
+    on_begun: Notify,
 }
 
 impl Ticket {
     /// The sink has already said something other than GO: more pieces would only be dropped.
     pub fn is_decided(&self) -> bool {
         self.state.decided.load(Ordering::Acquire)
+    }
+
+    /// Waits until `begin` has returned; answers whether the sink said GO.
+    pub async fn begun(&self) -> bool {
+        while !self.state.begun.load(Ordering::Acquire) {
+            self.state.on_begun.notified().await;
+        }
+        !self.is_decided()
     }
 
     /// Hands a piece over; waits for room in the prefetch pool.
@@ -391,7 +400,7 @@ impl Tickets<'_> {
             self.host.begin(message)
         };
         self.note_stop(&reply);
-        *state.begun.lock() = Some(cookie);
+        let begun = state.clone();
         self.open.insert(
             id,
             Open {
@@ -403,6 +412,8 @@ impl Tickets<'_> {
         if reply.answer != Answer::Go {
             self.decide(id, reply, true);
         }
+        begun.begun.store(true, Ordering::Release);
+        begun.on_begun.notify_one();
     }
 
     fn decide(&mut self, id: u64, reply: Reply, early: bool) {
