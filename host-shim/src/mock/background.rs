@@ -28,18 +28,25 @@ impl Background {
         S: FnOnce(tokio::net::TcpListener) -> F + Send + 'static,
         F: Future<Output = ()>,
     {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             runtime.block_on(async move {
-                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+                    return;
+                };
                 tokio::select! {
                     _ = stopped => {}
                     () = serve(listener) => {}
                 }
             });
         })?;
-        Ok(Background { stop: Some(stop), thread: Some(thread) })
+        Ok(Background {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 

@@ -66,7 +66,15 @@ pub struct Script {
 impl Script {
     /// As Debian's Dovecot: RESP-CODES, PIPELINING, a JSON challenge before `-ERR [AUTH]`.
     pub fn dovecot() -> Script {
-        let capabilities = ["CAPA", "TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE", "USER"];
+        let capabilities = [
+            "CAPA",
+            "TOP",
+            "UIDL",
+            "RESP-CODES",
+            "PIPELINING",
+            "AUTH-RESP-CODE",
+            "USER",
+        ];
         Script {
             greeting: "+OK ready".to_owned(),
             capabilities: capabilities.map(str::to_owned).to_vec(),
@@ -133,7 +141,10 @@ impl Script {
 
     /// The fault due at this command, used up once.
     pub(super) fn fault(&self, verb: Verb, uidl: Option<&[u8]>) -> Option<What> {
-        self.faults.iter().find(|fault| fault.at.fits(verb, uidl) && fault.take()).map(|fault| fault.what.clone())
+        self.faults
+            .iter()
+            .find(|fault| fault.at.fits(verb, uidl) && fault.take())
+            .map(|fault| fault.what.clone())
     }
 }
 
@@ -152,7 +163,11 @@ pub enum InitialResponse {
 pub enum Refusal {
     Plain(String),
     /// A base64 JSON challenge, the client's answer, then the line.
-    Challenge { xoauth2: String, oauthbearer: String, then: String },
+    Challenge {
+        xoauth2: String,
+        oauthbearer: String,
+        then: String,
+    },
     /// `+ ` so many times whatever the client answers, then `-ERR`.
     Endless(u32),
     Close,
@@ -254,7 +269,11 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(at: At, what: What) -> Fault {
-        Fault { at, what, left: Arc::new(AtomicU32::new(u32::MAX)) }
+        Fault {
+            at,
+            what,
+            left: Arc::new(AtomicU32::new(u32::MAX)),
+        }
     }
 
     /// Only so many times.
@@ -269,7 +288,9 @@ impl Fault {
             u32::MAX => Some(u32::MAX),
             left => Some(left - 1),
         };
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_ok()
     }
 }
 
@@ -310,6 +331,14 @@ pub mod codes {
     pub const UTF8: &str = "[UTF8] message needs UTF8 mode";
     pub const UNKNOWN: &str = "[X-MOON/FULL] unheard of";
     pub const UNKNOWN_SUBLEVEL: &str = "[sys/temp/disk] temporary, in lower case, with more levels";
-    pub const ALL: [&str; 8] =
-        [LOGIN_DELAY, IN_USE, SYS_TEMP, SYS_PERM, AUTH, UTF8, UNKNOWN, UNKNOWN_SUBLEVEL];
+    pub const ALL: [&str; 8] = [
+        LOGIN_DELAY,
+        IN_USE,
+        SYS_TEMP,
+        SYS_PERM,
+        AUTH,
+        UTF8,
+        UNKNOWN,
+        UNKNOWN_SUBLEVEL,
+    ];
 }

@@ -33,12 +33,20 @@ pub struct Place {
 
 impl Place {
     pub fn new(verb: Verb, moment: Moment) -> Place {
-        Place { verb, uidl: None, moment, skip: 0 }
+        Place {
+            verb,
+            uidl: None,
+            moment,
+            skip: 0,
+        }
     }
 
     /// Only for the message of this UIDL.
     pub fn of(self, uidl: &Uidl) -> Place {
-        Place { uidl: Some(uidl.clone()), ..self }
+        Place {
+            uidl: Some(uidl.clone()),
+            ..self
+        }
     }
 
     /// Not the first so many times.
@@ -102,7 +110,11 @@ pub(super) struct Stops(Mutex<Vec<Arc<Shared>>>);
 
 impl Stops {
     pub fn add(&self, place: Place) -> Stop {
-        let state = State { skip: place.skip, reached: false, released: false };
+        let state = State {
+            skip: place.skip,
+            reached: false,
+            released: false,
+        };
         let shared = Arc::new(Shared {
             place,
             state: Mutex::new(state),
@@ -115,7 +127,9 @@ impl Stops {
 
     /// Halts here if a halt was asked for. The caller has flushed, so that what was said before is out.
     pub async fn pass(&self, verb: Verb, uidl: Option<&[u8]>, moment: Moment) {
-        let Some(stop) = self.due(verb, uidl, moment) else { return };
+        let Some(stop) = self.due(verb, uidl, moment) else {
+            return;
+        };
         stop.arrived.notify_all();
         while !stop.state.lock().released {
             stop.go_on.notified().await;
@@ -125,8 +139,19 @@ impl Stops {
     /// The next octet count at which a multi-line reply halts.
     pub fn next_in_body(&self, verb: Verb, uidl: Option<&[u8]>) -> Option<u64> {
         let stops = self.0.lock();
-        let counts = stops.iter().filter(|stop| stop.place.is_at(verb, uidl)).map(|s| s.place.moment);
-        counts.filter_map(|moment| if let Moment::Body(count) = moment { Some(count) } else { None }).min()
+        let counts = stops
+            .iter()
+            .filter(|stop| stop.place.is_at(verb, uidl))
+            .map(|s| s.place.moment);
+        counts
+            .filter_map(|moment| {
+                if let Moment::Body(count) = moment {
+                    Some(count)
+                } else {
+                    None
+                }
+            })
+            .min()
     }
 
     fn due(&self, verb: Verb, uidl: Option<&[u8]>, moment: Moment) -> Option<Arc<Shared>> {

@@ -26,6 +26,8 @@ pub(super) struct Wire {
     consumed: u64,
     arrivals: VecDeque<(u64, Instant)>,
     out: Vec<u8>,
+    /// Octets flushed so far, so that marks stay true.
+    gone: usize,
     /// When the command now being answered arrived.
     asked_at: Instant,
     asked: bool,
@@ -57,6 +59,7 @@ impl Wire {
             consumed: 0,
             arrivals: VecDeque::new(),
             out: Vec::new(),
+            gone: 0,
             asked_at: Instant::now(),
             asked: true,
             ended: false,
@@ -131,17 +134,22 @@ impl Wire {
 
     /// Where the next thing said will stand, for [`Wire::unsay`].
     pub fn mark(&self) -> usize {
-        self.out.len()
+        self.gone + self.out.len()
     }
 
     /// Takes back what was said since the mark, as far as it is not out.
     pub fn unsay(&mut self, mark: usize) -> Vec<u8> {
-        self.out.split_off(mark.min(self.out.len()))
+        self.out
+            .split_off(mark.saturating_sub(self.gone).min(self.out.len()))
     }
 
     /// Writes once enough is gathered.
     pub async fn relieve(&mut self) -> io::Result<()> {
-        if self.out.len() < GATHERED { Ok(()) } else { self.flush().await }
+        if self.out.len() < GATHERED {
+            Ok(())
+        } else {
+            self.flush().await
+        }
     }
 
     pub async fn flush(&mut self) -> io::Result<()> {
@@ -161,6 +169,7 @@ impl Wire {
             }
         }
         self.journal.sent(out.len(), first);
+        self.gone += out.len();
         self.out = out;
         self.out.clear();
         Ok(())
