@@ -20,6 +20,7 @@ pub struct OpenIdProvider {
     pub client_secret_file: PathBuf,
     pub log_file: PathBuf,
     config_file: PathBuf,
+    state_file: PathBuf,
     running: Option<Running>,
 }
 
@@ -32,11 +33,12 @@ struct Running {
 impl OpenIdProvider {
     pub fn start(dir: &Path, pki: &Pki, access_token_life_s: u32) -> OpenIdProvider {
         let port = free_port();
+        let state_file = dir.join("provider-state.json");
         let config = json!({
             "port": port,
             "certificate_file": pki.certificate_file,
             "key_file": pki.key_file,
-            "state_file": dir.join("provider-state.json"),
+            "state_file": state_file,
             "access_token_life_s": access_token_life_s,
             "scopes": ["mail", "POP.AccessAsUser.All"],
             "clients": [{
@@ -64,6 +66,7 @@ impl OpenIdProvider {
             client_secret_file,
             log_file: dir.join("provider.log"),
             config_file,
+            state_file,
             running: None,
         };
         provider.restart();
@@ -97,6 +100,25 @@ impl OpenIdProvider {
     /// How often the token endpoint answered so: a grant type that succeeded, or an error code.
     pub fn count(&mut self, what: &str) -> u64 {
         self.command("counts")[what].as_u64().unwrap_or(0)
+    }
+
+    /// Every code and token it gave and still knows of, with its kind. It must be stopped: only then it tells.
+    pub fn given(&self) -> Vec<(String, String)> {
+        assert!(self.running.is_none(), "the provider still runs");
+        let state = std::fs::read(&self.state_file).expect("what the provider kept");
+        let rows: Vec<(String, Value)> = serde_json::from_slice(&state).expect("what the provider kept");
+        rows.into_iter()
+            .filter_map(|(key, _)| {
+                key.split_once(':')
+                    .map(|(kind, token)| (kind.to_owned(), token.to_owned()))
+            })
+            .filter(|(kind, _)| {
+                matches!(
+                    kind.as_str(),
+                    "AuthorizationCode" | "AccessToken" | "RefreshToken"
+                )
+            })
+            .collect()
     }
 
     /// Nobody answers at the issuer's port until `restart`; what was granted is kept.
