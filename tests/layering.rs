@@ -74,6 +74,34 @@ fn the_other_packages_stay_small_and_apart() {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
+/// docs/architecture.md: each invariant is held by tests whose names begin with its number.
+#[test]
+fn every_invariant_has_a_test_of_its_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "host-shim"] {
+        collect(root, &root.join(folder), &mut files);
+    }
+    let names: Vec<String> = files.iter().flat_map(|(_, text)| tests_in(text)).collect();
+    let orphans: Vec<u32> = (1..=15)
+        .filter(|number| {
+            !names
+                .iter()
+                .any(|name| name.starts_with(&format!("i{number:02}_")))
+        })
+        .collect();
+    assert!(
+        orphans.is_empty(),
+        "no test bears the number of the invariants {orphans:?}"
+    );
+}
+
+#[test]
+fn only_a_test_counts_as_one() {
+    let text = "#[test]\nfn i01_a() {}\n#[test] #[should_panic] async fn i02_b() {}\nfn i03_c() {} // #[test] fn i04_d";
+    assert_eq!(tests_in(text), ["i01_a", "i02_b"]);
+}
+
 #[test]
 fn planted_faults_are_found() {
     let planted = [
@@ -336,6 +364,21 @@ fn skip(tokens: &[Token], mut i: usize) -> usize {
         }
     }
     i
+}
+
+/// The names of the functions marked `#[test]` (or `#[tokio::test]`), further attributes between allowed.
+fn tests_in(text: &str) -> Vec<String> {
+    let mut is_test = false;
+    let mut names = Vec::new();
+    let tokens = tokens(text);
+    for pair in tokens.windows(2) {
+        match (pair[0].text.as_str(), pair[1].text.as_str()) {
+            ("test", "]") => is_test = true,
+            ("fn", name) if std::mem::take(&mut is_test) => names.push(name.to_owned()),
+            _ => {}
+        }
+    }
+    names
 }
 
 fn row_of(room: &str) -> Option<usize> {
