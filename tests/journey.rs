@@ -70,7 +70,7 @@ fn mail_travels_from_consent_to_maildir_and_only_what_is_new_follows() {
 
 #[test]
 fn oauthbearer_opens_the_mailbox_too() {
-    let mut host = Host::new("oauthbearer");
+    let host = Host::new("oauthbearer");
     host.rig.dovecot.deliver(ALICE, b"Subject: one\r\n\r\n");
     host.connect();
     let fetched = host.fetch();
