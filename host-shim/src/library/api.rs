@@ -1,7 +1,7 @@
 //! One table of the library's functions, filled in either of two ways: `raw` looks every symbol up, as a C host
 //! does; `checked` has abi_stable compare every struct's layout before the first call.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub enum Load {
 }
 
 /// `multipop_t`.
-pub(super) type Handle = *mut c_void;
+pub(super) type Handle = *mut abi::Instance;
 type Status = i32;
 type Text = *const c_char;
 type TextOut = *mut *mut c_char;
@@ -47,9 +47,10 @@ pub struct Api {
         ErrorOut,
     ) -> Status,
     pub(super) cancel: unsafe extern "C" fn(Handle),
-    pub(super) free: unsafe extern "C" fn(*mut c_void),
+    pub(super) free: unsafe extern "C" fn(*mut c_char),
     pub(super) destroy: unsafe extern "C" fn(Handle),
-    _mapped: Option<Arc<Library>>,
+    /// `None`: mapped for good.
+    pub(super) _mapped: Option<Arc<Library>>,
 }
 
 impl Api {

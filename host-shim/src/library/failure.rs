@@ -72,19 +72,6 @@ impl Failure {
         Who::of(self.status)
     }
 
-    pub(super) fn empty() -> abi::Error {
-        abi::Error {
-            struct_size: size_of::<abi::Error>() as u32,
-            status: 0,
-            retry_after_s: 0,
-            reserved: 0,
-            cause: [0; 64],
-            provider_code: [0; 64],
-            message: [0; 512],
-            advice: [0; 1024],
-        }
-    }
-
     /// `status` is what the function returned; `error` only adds to it.
     pub(super) fn read(status: i32, error: &abi::Error) -> Failure {
         Failure {

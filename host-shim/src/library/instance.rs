@@ -95,15 +95,15 @@ impl Instance {
         let name = argument("name", name)?;
         let listener = Box::into_raw(Box::new(Listener { events, panic: None }));
         let host = abi::Host {
-            struct_size: size_of::<abi::Host>() as u32,
             log_level: log_level.number(),
             name: name.as_ptr(),
             user: listener.cast(),
             log: Some(events::log),
             event: Some(events::event),
+            ..abi::Host::INIT
         };
         let mut handle = ptr::null_mut();
-        let mut error = Failure::empty();
+        let mut error = abi::Error::INIT;
         // SAFETY: all pointers are valid during the call; the listener outlives the instance.
         let status = unsafe { (api.init)(&host, &mut handle, &mut error) };
         if status != abi::OK {
@@ -159,12 +159,12 @@ impl Instance {
         let realm = optional("realm", query.realm)?;
         let after = optional("after", query.after)?;
         let query = abi::Query {
-            struct_size: size_of::<abi::Query>() as u32,
             limit: query.limit,
             actor: actor.as_ptr(),
             account: pointer(&account),
             realm: pointer(&realm),
             after: pointer(&after),
+            ..abi::Query::INIT
         };
         // SAFETY: valid during the call.
         self.call_for_text(|api, mp, out, err| unsafe { (api.accounts)(mp, &query, out, err) })
@@ -201,13 +201,13 @@ impl Instance {
         let session = argument("session", request.session)?;
         let flag = |wanted: bool, flag: u32| if wanted { flag } else { 0 };
         let request = abi::Authorize {
-            struct_size: size_of::<abi::Authorize>() as u32,
             flags: flag(request.choose_account, abi::AUTHORIZE_CHOOSE_ACCOUNT)
                 | flag(request.force_consent, abi::AUTHORIZE_FORCE_CONSENT)
                 | flag(request.admin_consent, abi::AUTHORIZE_ADMIN_CONSENT),
             actor: actor.as_ptr(),
             account: account.as_ptr(),
             session: session.as_ptr(),
+            ..abi::Authorize::INIT
         };
         // SAFETY: valid during the call.
         self.call_for_text(|api, mp, out, err| unsafe { (api.authorize_url)(mp, &request, out, err) })
@@ -230,11 +230,10 @@ impl Instance {
             Err(failure) => return (Err(failure), None),
         };
         let callback = abi::Callback {
-            struct_size: size_of::<abi::Callback>() as u32,
-            reserved: 0,
             uri: uri.as_ptr(),
             form: pointer(&form),
             session: session.as_ptr(),
+            ..abi::Callback::INIT
         };
         let mut out = ptr::null_mut();
         // SAFETY: valid during the call.
@@ -253,17 +252,13 @@ impl Instance {
     ) -> Result<Fetched, Failure> {
         let (actor, account) = (argument("actor", actor)?, optional("account", account)?);
         let what = abi::Fetch {
-            struct_size: size_of::<abi::Fetch>() as u32,
             flags: if now { abi::FETCH_NOW } else { 0 },
             actor: actor.as_ptr(),
             account: pointer(&account),
             deadline_s,
-            reserved: 0,
+            ..abi::Fetch::INIT
         };
-        let mut report = Report {
-            struct_size: size_of::<Report>() as u32,
-            ..EMPTY_REPORT
-        };
+        let mut report = Report::INIT;
         let mut pour = Pour::new(sink);
         let table = pour.table();
         // SAFETY: valid during the call; `pour` does not move before it is over.
@@ -276,7 +271,7 @@ impl Instance {
     }
 
     fn call(&mut self, verb: impl FnOnce(&Api, Handle, *mut abi::Error) -> i32) -> Result<(), Failure> {
-        let mut error = Failure::empty();
+        let mut error = abi::Error::INIT;
         let status = verb(&self.living.api, self.living.handle, &mut error);
         if let Some(panic) = self.take_panic() {
             resume_unwind(panic);
@@ -310,25 +305,3 @@ impl Instance {
         unsafe { (*self.living.listener).panic.take() }
     }
 }
-
-const EMPTY_REPORT: Report = Report {
-    struct_size: 0,
-    next_due_s: 0,
-    more: 0,
-    stopped: 0,
-    accounts_tried: 0,
-    accounts_ok: 0,
-    accounts_busy: 0,
-    failed_host: 0,
-    failed_operator: 0,
-    failed_user: 0,
-    failed_time: 0,
-    failed_sink: 0,
-    failed_bug: 0,
-    reserved: 0,
-    messages_taken: 0,
-    messages_deferred: 0,
-    messages_refused: 0,
-    messages_deleted: 0,
-    bytes: 0,
-};

@@ -98,8 +98,6 @@ impl<'s, S: Sink> Pour<'s, S> {
     /// The C sink. It points to `self`, which must not move while it is used.
     pub(super) fn table(&mut self) -> abi::Sink {
         abi::Sink {
-            struct_size: size_of::<abi::Sink>() as u32,
-            reserved: 0,
             offer: self.sink.offers().then_some(offer::<S> as _),
             begin: Some(begin::<S>),
             data: Some(data::<S>),
@@ -107,6 +105,7 @@ impl<'s, S: Sink> Pour<'s, S> {
             abort: Some(abort::<S>),
             flush: self.sink.flushes().then_some(flush::<S> as _),
             user: (self as *mut Self).cast(),
+            ..abi::Sink::INIT
         }
     }
 
