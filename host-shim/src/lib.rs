@@ -6,4 +6,5 @@
 
 #[allow(unsafe_code)]
 pub mod library;
+pub mod mock;
 pub mod sink;
