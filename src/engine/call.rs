@@ -56,7 +56,10 @@ impl Call {
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || step(&*store))
             .await
-            .map_err(|e| Error::bug(format!("a step on the store panicked: {e}")))?
+            .map_err(|e| {
+                self.pump.botch();
+                Error::bug(format!("a step on the store panicked: {e}"))
+            })?
     }
 
     pub fn provider(&self, id: &str) -> Result<Arc<Provider>> {

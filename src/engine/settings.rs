@@ -41,6 +41,14 @@ impl Settings {
             .ok_or_else(|| Error::bug(format!("no TLS configuration for provider {id:?}")))
     }
 
+    /// What an account's mail server is trusted by.
+    pub fn tls_of_account(&self, account: &crate::model::Account) -> Result<Arc<ClientConfig>> {
+        match account.provider() {
+            Some(id) => self.tls_of_provider(id),
+            None => Err(Error::bug("being built")),
+        }
+    }
+
     /// Opens the store for one call.
     pub fn open_store(&self, _now: UnixTime) -> Result<Arc<dyn Store>> {
         Err(Error::bug("being built"))

@@ -10,3 +10,10 @@ pub fn unreachable(what: &str) -> Error {
         format!("the identity provider did not answer: {what}"),
     )
 }
+
+/// Exchange refuses some tokens longer than this (PROTOCOL.md B.3).
+pub const LONG_TOKEN: usize = 4096;
+
+pub fn pop_refusal(text: &str) -> Error {
+    Error::new(Status::Consent, "login.refused", text)
+}
