@@ -77,10 +77,6 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     pass.report.stopped = call.pump.stopped();
     pass.report.more |= pass.report.stopped;
     pass.next_due().await?;
-    let dropped = call.pump.take_dropped_lines();
-    if dropped > 0 {
-        Line::new("lines_dropped").field("lines", dropped).warn();
-    }
     tell(&call, EventKind::PassEnd, &pass.report).await;
     let ended = if call.deadline.is_cancelled() {
         Err(call.deadline.error())
