@@ -738,7 +738,7 @@ fn a_refused_login_keeps_everything_and_says_why() {
         (Refusal::Plain("-ERR [SYS/TEMP] later".into()), -30),
         (Refusal::Plain("-ERR [IN-USE] locked".into()), -30),
         (Refusal::Plain("-ERR [SYS/PERM] POP is off".into()), -15),
-        (Refusal::challenge("-ERR [AUTH] Authentication failed."), -20),
+        (Refusal::challenge("-ERR [AUTH] Authentication failed."), -10),
     ] {
         let house = House::new(Script {
             refusal: refusal.clone(),

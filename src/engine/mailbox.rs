@@ -57,7 +57,8 @@ pub struct Mailbox<'v> {
     /// The connection cannot be used any more, though nothing failed.
     pub severed: bool,
     pub started: Instant,
-    pub retrieved: u32,
+    /// RETRs sent in this session.
+    pub asked: u32,
 }
 
 impl Mailbox<'_> {
@@ -254,7 +255,7 @@ impl Mailbox<'_> {
             && self.connection.deadline.halt() == Halt::Go
             && !self.visit.call.pump.stopped()
             && !self.visit.lease_lost()
-            && self.retrieved < limits.session_messages
+            && self.asked < limits.session_messages
             && self.started.elapsed().as_secs() < u64::from(limits.session_s)
     }
 

@@ -43,7 +43,10 @@ impl Mailbox<'_> {
             while under_way.len() < self.window() && self.goes_on() {
                 let Some(fetch) = waiting.pop_front() else { break };
                 match self.begin(fetch).await? {
-                    Begun::Asked(ticket) => under_way.push_back((fetch, ticket)),
+                    Begun::Asked(ticket) => {
+                        self.asked += 1;
+                        under_way.push_back((fetch, ticket));
+                    }
                     Begun::Answered => {}
                 }
             }
@@ -173,7 +176,6 @@ impl Mailbox<'_> {
                 Some(_) => return Err(super::login::out_of_step()),
             }
         }
-        self.retrieved += 1;
         let Some(ticket) = ticket else {
             return Err(super::login::out_of_step());
         };

@@ -184,7 +184,7 @@ impl Visit {
             trouble: None,
             severed: false,
             started: Instant::now(),
-            retrieved: 0,
+            asked: 0,
             visit: self,
         };
         mailbox.write_changed().await?;

@@ -87,6 +87,10 @@ impl House {
             } },
         });
         change(&mut config);
+        // As the shared library does at its door.
+        if log::set_logger(&multipop::engine::line::Logger).is_ok() {
+            log::set_max_level(log::LevelFilter::Trace);
+        }
         let clock = Arc::new(SetClock(AtomicU64::new(START)));
         let instance = Instance::new("test", clock.clone());
         let house = House {
