@@ -100,10 +100,7 @@ impl Session {
         }
         command.write(&mut self.output);
         self.last_word = matches!(verb, Verb::Stls | Verb::Quit);
-        self.due.push_back(Due {
-            verb,
-            number: command.number(),
-        });
+        self.due.push_back(Due { verb, number: command.number() });
         Ok(())
     }
 

@@ -138,10 +138,7 @@ fn dropped_futures_lose_and_repeat_nothing() {
 fn i13_bytes_from_before_a_command_are_not_its_answer() {
     run(async {
         let (mut wire, mut server) = pair().await;
-        server
-            .write_all(b"+OK ready\r\n+OK forged\r\n")
-            .await
-            .expect("greeting");
+        server.write_all(b"+OK ready\r\n+OK forged\r\n").await.expect("greeting");
         assert_eq!(event(&mut wire).await, "Greeting");
         while !wire.buffered() {
             wire.fill(LIMIT).await.expect("connected");
@@ -177,10 +174,7 @@ fn i08_bytes_in_clear_behind_the_answer_to_stls_end_it() {
         server.write_all(b"+OK ready\r\n").await.expect("greeting");
         assert_eq!(event(&mut wire).await, "Greeting");
         wire.send(Command::Stls).expect("STLS");
-        server
-            .write_all(b"+OK begin\r\n+OK injected\r\n")
-            .await
-            .expect("answer");
+        server.write_all(b"+OK begin\r\n+OK injected\r\n").await.expect("answer");
         let answer = event(&mut wire).await;
         assert!(answer.contains(&format!("{:?}", Verb::Stls)), "{answer}");
         while !wire.buffered() {
@@ -193,10 +187,7 @@ fn i08_bytes_in_clear_behind_the_answer_to_stls_end_it() {
             .expect("versions")
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        let error = wire
-            .upgrade(&Arc::new(config), "pop.example.net", LIMITS)
-            .await
-            .expect_err("injected");
+        let error = wire.upgrade(&Arc::new(config), "pop.example.net", LIMITS).await.expect_err("injected");
         assert_eq!(error.cause, "protocol.stls");
     });
 }
