@@ -32,6 +32,7 @@ pub struct Session {
     maildrop: Maildrop,
     /// STLS or QUIT was said: nothing may follow in this session, unless STLS is refused.
     last_word: bool,
+    ends_doubtfully: bool,
     broken: Option<ProtocolError>,
 }
 
@@ -77,6 +78,7 @@ impl Session {
             exchange: None,
             maildrop: Maildrop::default(),
             last_word: false,
+            ends_doubtfully: false,
             broken: None,
         }
     }
@@ -137,6 +139,12 @@ impl Session {
         self.due.len()
     }
 
+    /// The server ended a message otherwise than between two CRLF. Each such end costs a proof, which cannot be had
+    /// with other commands under way: ask for one message at a time from here on.
+    pub fn ends_doubtfully(&self) -> bool {
+        self.ends_doubtfully
+    }
+
     /// Where the session was, for a connection that broke.
     pub fn closed(&self) -> Cut {
         match (&self.reading, self.due.front()) {
@@ -183,6 +191,7 @@ impl Session {
         if clean {
             return Ok((taken, Some(self.end_message(verb, number, octets))));
         }
+        self.ends_doubtfully = true;
         // A message may hold a line that looks like the end, where a server stuffs only lines that follow CRLF
         // (PROTOCOL.md D.6). The reply to one command more shows whether the server is where we think it is.
         if self.due.len() > 1 {

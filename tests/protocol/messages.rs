@@ -82,6 +82,7 @@ fn doubtful_end_is_proved_by_one_command_more() {
         assert_eq!(talk.session.closed(), Cut::Message(1));
         assert_eq!(talk.session.outstanding(), 1);
         assert_eq!(talk.sent(), "NOOP\r\n");
+        assert!(talk.session.ends_doubtfully());
         talk.says("+OK\r\n");
         assert!(matches!(talk.heard().as_slice(), [Heard::End(Verb::Retr, 1, _)]));
         assert_eq!(talk.session.outstanding(), 0);

@@ -33,10 +33,7 @@ fn authority() -> (TlsAcceptor, Arc<ClientConfig>) {
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der().clone()],
-            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         .expect("key and certificate fit");
     let client = tls::client([issuer.der().clone()]).expect("one root");
     (TlsAcceptor::from(Arc::new(server)), client)
@@ -138,10 +135,7 @@ fn i08_certificate_for_another_host_ends_it_before_any_credential() {
         assert_eq!(event(&mut wire).await, "Greeting");
         wire.send(Command::Stls).expect("STLS");
         event(&mut wire).await;
-        let error = wire
-            .upgrade(&config, "pop.other.example", LIMITS)
-            .await
-            .expect_err("another host");
+        let error = wire.upgrade(&config, "pop.other.example", LIMITS).await.expect_err("another host");
         assert_eq!((error.status, error.cause), (Status::Server, "tls.wrong_name"));
         let token = token();
         let asked = login(Mechanism::Xoauth2, "alice@contoso.example", &token);

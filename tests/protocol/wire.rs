@@ -14,11 +14,7 @@ use super::talk::{LIMITS, login, token};
 pub const LIMIT: Duration = Duration::from_secs(20);
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
 pub async fn pair() -> (Wire, TcpStream) {

@@ -2,14 +2,14 @@
 //!
 //! A line that is not what the command at the head of the queue allows is never skipped (I13).
 
-use super::super::limits::{
+use super::{Due, Reading, Session};
+use crate::pop3::limits::{
     CAPABILITY_LINE_BYTES, CAPABILITY_LINES, LISTING_LINE_BYTES, QUOTE_CHARS, STATUS_LINE_BYTES,
 };
-use super::super::listing;
-use super::super::reply::{Status, printable};
-use super::super::sasl::OutOfPlace;
-use super::super::{Capabilities, Event, Listing, ProtocolError, Refusal, Sizes, Verb};
-use super::{Due, Reading, Session};
+use crate::pop3::listing;
+use crate::pop3::reply::{Status, printable};
+use crate::pop3::sasl::OutOfPlace;
+use crate::pop3::{Capabilities, Event, Listing, ProtocolError, Refusal, Sizes, Verb};
 
 impl Session {
     pub(super) fn line(&mut self, input: &[u8]) -> Result<(usize, Option<Event<'static>>), ProtocolError> {
@@ -25,8 +25,7 @@ impl Session {
             Ok(None) => Ok((input.len(), None)),
             Ok(Some(line)) => {
                 let more = line.taken < input.len();
-                self.understand(line.text, line.crlf, more)
-                    .map(|event| (line.taken, event))
+                self.understand(line.text, line.crlf, more).map(|event| (line.taken, event))
             }
         };
         self.lines = lines;
@@ -132,10 +131,7 @@ impl Session {
         match verb {
             Verb::Capa => {
                 self.reading = Reading::Capabilities {
-                    found: Capabilities {
-                        answered: true,
-                        ..Capabilities::default()
-                    },
+                    found: Capabilities { answered: true, ..Capabilities::default() },
                     lines: 0,
                 };
                 return Ok(None);
@@ -186,16 +182,10 @@ impl Session {
         let mut refusal = Refusal::parse(text);
         if let Some(exchange) = self.exchange.take() {
             refusal.text = exchange.blacken(&refusal.text);
-            refusal.code = refusal
-                .code
-                .map(|code| code.map_other(|text| exchange.blacken(text)));
+            refusal.code = refusal.code.map(|code| code.map_other(|text| exchange.blacken(text)));
             refusal.sasl_status = exchange.into_status();
         }
-        Event::Refused {
-            verb,
-            number,
-            refusal,
-        }
+        Event::Refused { verb, number, refusal }
     }
 
     fn foreign(&self, line: &[u8]) -> ProtocolError {
