@@ -33,6 +33,8 @@ pub struct Session {
     /// STLS or QUIT was said: nothing may follow in this session, unless STLS is refused.
     last_word: bool,
     ends_doubtfully: bool,
+    /// A line out of place may be mail from here on, and is not quoted.
+    saw_message: bool,
     broken: Option<ProtocolError>,
 }
 
@@ -79,6 +81,7 @@ impl Session {
             maildrop: Maildrop::default(),
             last_word: false,
             ends_doubtfully: false,
+            saw_message: false,
             broken: None,
         }
     }

@@ -136,6 +136,20 @@ fn i13_bytes_after_the_terminator_that_come_later_end_the_session() {
 }
 
 #[test]
+fn mail_out_of_place_is_not_quoted_in_errors() {
+    let mut talk = Talk::greeted();
+    talk.send(Command::Stat);
+    talk.says("what is this\r\n");
+    assert!(talk.misfit().contains("what is this"));
+
+    let mut talk = retrieving();
+    talk.says("body\r\n.\r\n");
+    talk.says("Dear Bob, keep this to yourself\r\n");
+    assert!(talk.misfit().contains("31 octets"), "{}", talk.misfit());
+    assert!(!talk.misfit().contains("Bob"));
+}
+
+#[test]
 fn refused_message_begins_nothing() {
     let mut talk = Talk::greeted();
     talk.send(Command::Retr(9));

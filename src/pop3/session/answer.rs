@@ -147,11 +147,12 @@ impl Session {
             Verb::Retr | Verb::Top => {
                 self.reading = Reading::Message { octets: 0, crlf };
                 self.unstuffer.begin();
+                self.saw_message = true;
                 return Ok(Some(Event::MessageBegin { verb, number }));
             }
             Verb::Stat => {
                 let (count, octets) = listing::stat(text)
-                    .ok_or_else(|| self.misfit(&format!("no count and size: {:?}", quote(text))))?;
+                    .ok_or_else(|| self.misfit(&format!("no count and size: {}", self.quote(text))))?;
                 self.maildrop.counted(count);
                 self.complete();
                 return Ok(Some(Event::Stat { count, octets }));
@@ -189,17 +190,20 @@ impl Session {
     }
 
     fn foreign(&self, line: &[u8]) -> ProtocolError {
-        let quoted = quote(line);
-        let quoted = match &self.exchange {
-            Some(exchange) => exchange.blacken(&quoted),
-            None => quoted,
-        };
-        self.misfit(&format!("a line that is none of the protocol: {quoted:?}"))
+        self.misfit(&format!("a line that is none of the protocol: {}", self.quote(line)))
     }
-}
 
-fn quote(line: &[u8]) -> String {
-    printable(line, QUOTE_CHARS)
+    /// For an error that is logged: no credentials, and nothing that may be somebody's mail.
+    fn quote(&self, line: &[u8]) -> String {
+        if self.saw_message {
+            return format!("{} octets", line.len());
+        }
+        let words = printable(line, QUOTE_CHARS);
+        match &self.exchange {
+            Some(exchange) => format!("{:?}", exchange.blacken(&words)),
+            None => format!("{words:?}"),
+        }
+    }
 }
 
 impl OutOfPlace {
