@@ -9,11 +9,11 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::talk::{LIMITS, login, token};
-use super::wire::{LIMIT, event, hear, hear_impatiently, pair, run, serve_in_turns, serve_slowly};
+use super::wire::{LIMIT, event, hear, hear_impatiently, pair, run, serve_in_turns, serve_slowly, sockets};
 
 const HOST: &str = "pop.example.net";
 
@@ -41,10 +41,7 @@ fn authority() -> (TlsAcceptor, Arc<ClientConfig>) {
 
 async fn secured() -> (Wire, tokio_rustls::server::TlsStream<TcpStream>) {
     let (acceptor, config) = authority();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its number");
-    let client = TcpStream::connect(address).await.expect("loopback");
-    let (server, _) = listener.accept().await.expect("loopback");
+    let (client, server) = sockets().await;
     let (client, server) = tokio::join!(tls::secure(&config, HOST, client), acceptor.accept(server));
     let mut wire = Wire::secured(client.expect("handshake"), LIMITS);
     let mut server = server.expect("handshake");
@@ -56,7 +53,7 @@ async fn secured() -> (Wire, tokio_rustls::server::TlsStream<TcpStream>) {
 
 #[test]
 fn window_larger_than_all_buffers_does_not_stop_both_sides_under_tls() {
-    const TIMES: usize = 100_000;
+    const TIMES: usize = 40_000;
     run(async {
         let (mut wire, server) = secured().await;
         let server = tokio::spawn(serve_in_turns(server, "NOOP\r\n", TIMES));
