@@ -317,7 +317,7 @@ fn a_damaged_store_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     let store = open(&path);
-    for number in 0..200 {
+    for number in 0..99 {
         put(&*store, &format!("account-{number}"));
     }
     drop(store);
