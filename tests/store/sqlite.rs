@@ -439,3 +439,52 @@ fn a_poll_reads_by_index_only() {
         assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
     }
 }
+
+/// Octets read from the file, as the kernel counts them for this thread.
+#[test]
+fn a_poll_of_many_rows_with_nothing_new_reads_few_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    let store = open(&path);
+    put(&*store, "inbox");
+    let lease = visit(&*store, "inbox");
+    let rows: Vec<_> = (0..20_000_u32)
+        .map(|number| {
+            let mut row = row(0, RowState::Durable);
+            row.key[..4].copy_from_slice(&number.wrapping_mul(2_654_435_761).to_be_bytes());
+            row
+        })
+        .collect();
+    store.write_rows(&lease, 1, &rows, NOW).unwrap();
+    drop((lease, store));
+
+    let read = |work: &dyn Fn(&dyn Store)| {
+        let store = open(&path);
+        let calls = || -> u64 {
+            let io = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+            let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+            line.parse().unwrap()
+        };
+        let before = calls();
+        work(&*store);
+        calls() - before
+    };
+    let poll = read(&|store| {
+        let lease = visit(store, "inbox");
+        let head = store.ledger("inbox").unwrap();
+        assert!(store.open_rows("inbox", head.generation).unwrap().is_empty());
+        assert!(
+            store
+                .rows_to_delete("inbox", head.generation, NOW)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(store.rows("inbox", head.generation, &[[1; 16]]).unwrap()[0].is_none());
+        store.release(&lease, true).unwrap();
+    });
+    let everything = read(&|store| assert_eq!(store.all_rows("inbox", 1).unwrap().len(), 20_000));
+    assert!(
+        poll < 400_000 && everything > 1_000_000,
+        "{poll} and {everything} octets"
+    );
+}
