@@ -26,9 +26,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs())
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }
 
@@ -67,12 +65,7 @@ impl Call {
     pub fn https(&self, provider: &Provider) -> Result<Https> {
         let limit = Duration::from_secs(self.settings.config.timeouts.https_s.into());
         let tls = self.settings.tls_of_provider(&provider.id)?;
-        Https::new(
-            &tls,
-            self.names.clone(),
-            self.settings.config.proxy.as_deref(),
-            limit,
-        )
+        Https::new(&tls, self.names.clone(), self.settings.config.proxy.as_deref(), limit)
     }
 }
 

@@ -39,18 +39,12 @@ enum Stream {
 impl Wire {
     /// TLS from the first byte.
     pub fn secured(stream: TlsStream<TcpStream>, limits: Limits) -> Wire {
-        Wire::new(
-            Stream::Tls(Box::new(stream)),
-            Session::new(true, Greeting::Expected, limits),
-        )
+        Wire::new(Stream::Tls(Box::new(stream)), Session::new(true, Greeting::Expected, limits))
     }
 
     /// In clear, only to say STLS.
     pub fn plain(stream: TcpStream, limits: Limits) -> Wire {
-        Wire::new(
-            Stream::Plain(stream),
-            Session::new(false, Greeting::Expected, limits),
-        )
+        Wire::new(Stream::Plain(stream), Session::new(false, Greeting::Expected, limits))
     }
 
     fn new(stream: Stream, session: Session) -> Wire {
@@ -106,14 +100,10 @@ impl Wire {
         if self.start == self.end {
             return Ok(None);
         }
-        let (used, event) = self
-            .session
-            .next(&self.buffer[self.start..self.end])
-            .map_err(|e| {
-                Error::new(Status::Server, "protocol", e.to_string()).advice(
-                    "The mail server breaks the protocol; nothing was lost, multipop tries again later.",
-                )
-            })?;
+        let (used, event) = self.session.next(&self.buffer[self.start..self.end]).map_err(|e| {
+            Error::new(Status::Server, "protocol", e.to_string())
+                .advice("The mail server breaks the protocol; nothing was lost, multipop tries again later.")
+        })?;
         self.start += used;
         Ok(event)
     }
@@ -127,9 +117,7 @@ impl Wire {
         }
         if self.end == self.buffer.len() {
             // `step` consumes all it is given; what is left over here would be a session that waits for more.
-            return Err(Error::bug(
-                "the read buffer is full of bytes the session did not take",
-            ));
+            return Err(Error::bug("the read buffer is full of bytes the session did not take"));
         }
         let room = &mut self.buffer[self.end..];
         let read = match &mut self.stream {
@@ -182,15 +170,8 @@ impl Wire {
             Cut::Nothing => ("connection.closed", "between commands".to_owned()),
             Cut::Greeting => ("connection.no_greeting", "before its greeting".to_owned()),
             Cut::Message(number) => ("connection.in_message", format!("inside message {number}")),
-            Cut::Reply(command) => (
-                "connection.no_reply",
-                format!("in place of its reply to {command}"),
-            ),
+            Cut::Reply(command) => ("connection.no_reply", format!("in place of its reply to {command}")),
         };
-        Error::new(
-            Status::Transient,
-            cause,
-            format!("the connection broke {at}: {why}"),
-        )
+        Error::new(Status::Transient, cause, format!("the connection broke {at}: {why}"))
     }
 }

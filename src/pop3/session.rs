@@ -10,9 +10,7 @@ pub struct Session {
 
 impl Session {
     pub fn new(_secured: bool, _greeting: Greeting, _limits: Limits) -> Session {
-        Session {
-            output: Zeroizing::new(Vec::new()),
-        }
+        Session { output: Zeroizing::new(Vec::new()) }
     }
 
     /// Queues a command's bytes.

@@ -33,10 +33,7 @@ fn foreign_files_are_refused_and_left_alone() {
     std::fs::write(&path, "From: alice@contoso.example\r\n".repeat(200)).unwrap();
     assert_eq!(refused(&path).cause, "store.foreign");
     assert_eq!(refused(directory.path()).cause, "store.open");
-    assert_eq!(
-        refused(&directory.path().join("missing/store.db")).cause,
-        "store.directory"
-    );
+    assert_eq!(refused(&directory.path().join("missing/store.db")).cause, "store.directory");
 }
 
 #[test]
@@ -53,12 +50,8 @@ fn a_newer_schema_is_refused_with_both_numbers() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     put(&*open(&path), "inbox");
-    let version = |number: i64| {
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", number)
-            .unwrap()
-    };
+    let version =
+        |number: i64| Connection::open(&path).unwrap().pragma_update(None, "user_version", number).unwrap();
     version(77);
     let error = refused(&path);
     assert_eq!(error.cause, "store.newer");
@@ -99,16 +92,10 @@ fn a_store_that_is_held_too_long_is_busy() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     // Reading goes on beside a writer; writing waits for its time and says who to look for.
     assert!(store.account("inbox").unwrap().is_some());
-    let error = store
-        .update_state("inbox", &mut |state| state.failures = 1)
-        .unwrap_err();
+    let error = store.update_state("inbox", &mut |state| state.failures = 1).unwrap_err();
     assert_eq!((error.status, error.cause), (Status::Store, "store.busy"));
     other.execute_batch("ROLLBACK").unwrap();
-    assert!(
-        store
-            .update_state("inbox", &mut |state| state.failures = 1)
-            .unwrap()
-    );
+    assert!(store.update_state("inbox", &mut |state| state.failures = 1).unwrap());
 }
 
 /// Root may write whatever the mode says: there, the bound is proved by another user.
@@ -137,11 +124,7 @@ fn a_store_one_may_only_read_is_refused() {
     std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
     let mut command = std::process::Command::new(&binary);
     command
-        .args([
-            "--exact",
-            "refused::a_store_one_may_only_read_is_refused",
-            "--nocapture",
-        ])
+        .args(["--exact", "refused::a_store_one_may_only_read_is_refused", "--nocapture"])
         .env(STORE, &path)
         .current_dir("/");
     if nix::unistd::geteuid().is_root() {
@@ -153,10 +136,6 @@ fn a_store_one_may_only_read_is_refused() {
     }
     let output = command.output().unwrap();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
 }

@@ -21,9 +21,7 @@ fn i03_store_holds_no_secret_in_clear() {
     store.begin_consent(&consent(1, "inbox")).unwrap();
     store.begin_consent(&consent(2, "inbox")).unwrap();
     store.take_consent(&[2; 32], &[77; 32], NOW).unwrap();
-    store
-        .answer_consent(&[2; 32], "signed in as somebody@contoso.example")
-        .unwrap();
+    store.answer_consent(&[2; 32], "signed in as somebody@contoso.example").unwrap();
     let lease = visit(&*store, "inbox");
     let mut refused = row(1, RowState::Refused);
     refused.uidl = Some(b"UIDL-in-clear".to_vec());
@@ -65,16 +63,11 @@ fn removal_takes_the_sealed_values_out_of_the_files() {
     let path = directory.path().join("store.db");
     let store = open(&path);
     put(&*store, "inbox");
-    store
-        .put_grant("inbox", GrantSlot::Active, 0, &grant("x"))
-        .unwrap();
+    store.put_grant("inbox", GrantSlot::Active, 0, &grant("x")).unwrap();
     let sealed: Vec<Vec<u8>> = {
         let connection = Connection::open(&path).unwrap();
         let read = |sql| connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        vec![
-            read("SELECT data_key FROM accounts"),
-            read("SELECT sealed FROM grants"),
-        ]
+        vec![read("SELECT data_key FROM accounts"), read("SELECT sealed FROM grants")]
     };
     store.remove_account("inbox").unwrap();
     for file in files(directory.path()) {
@@ -106,10 +99,7 @@ fn keys_roll_over_at_configure() {
         let ring = KeyRing::new(keys.iter().map(|key| KeyBytes::new([*key; 32])).collect()).unwrap();
         SqliteStore::open(&path, &ring, NOW)
     };
-    let desired = Desired {
-        digest: [1; 32],
-        accounts: None,
-    };
+    let desired = Desired { digest: [1; 32], accounts: None };
     let old = with(&[1]).unwrap();
     old.apply(&desired, None, NOW).unwrap();
     put(&old, "inbox");
@@ -118,10 +108,7 @@ fn keys_roll_over_at_configure() {
     drop(old);
 
     let both = with(&[2, 1]).unwrap();
-    assert_eq!(
-        both.apply(&desired, Some(1), NOW).unwrap().change,
-        Change::Unchanged
-    );
+    assert_eq!(both.apply(&desired, Some(1), NOW).unwrap().change, Change::Unchanged);
     drop(both);
     let new = with(&[2]).unwrap();
     let kept = new.grant("inbox", GrantSlot::Active).unwrap().unwrap();
@@ -139,9 +126,7 @@ fn a_moved_sealed_value_does_not_open() {
         put(&*store, id);
         store.put_grant(id, GrantSlot::Active, 0, &grant(id)).unwrap();
     }
-    store
-        .put_grant("mine", GrantSlot::Pending, 0, &grant("pending"))
-        .unwrap();
+    store.put_grant("mine", GrantSlot::Pending, 0, &grant("pending")).unwrap();
     let swap = |from: &str, to: &str| {
         let connection = Connection::open(&path).unwrap();
         connection

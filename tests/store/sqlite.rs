@@ -25,10 +25,8 @@ pub fn open(path: &Path) -> Arc<dyn Store> {
 }
 
 pub fn files(directory: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -81,10 +79,7 @@ fn i06_no_descriptor_is_left() {
 fn opening_and_an_unchanged_configuration_write_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
-    let desired = Desired {
-        digest: [1; 32],
-        accounts: Some(vec![account("a", "alice")]),
-    };
+    let desired = Desired { digest: [1; 32], accounts: Some(vec![account("a", "alice")]) };
     open(&path).apply(&desired, None, NOW).unwrap();
     let seen = || {
         let meta = path.metadata().unwrap();
@@ -92,10 +87,7 @@ fn opening_and_an_unchanged_configuration_write_nothing() {
     };
     let before = seen();
     let store = open(&path);
-    assert_eq!(
-        store.apply(&desired, Some(1), NOW + 9).unwrap().change,
-        Change::Unchanged
-    );
+    assert_eq!(store.apply(&desired, Some(1), NOW + 9).unwrap().change, Change::Unchanged);
     let log = directory.path().join("store.db-wal");
     assert_eq!(log.metadata().unwrap().len(), 0, "nothing in the log");
     drop(store);
@@ -169,18 +161,10 @@ fn a_poll_of_many_rows_with_nothing_new_reads_few_pages() {
         let lease = visit(store, "inbox");
         let head = store.ledger("inbox").unwrap();
         assert!(store.open_rows("inbox", head.generation).unwrap().is_empty());
-        assert!(
-            store
-                .rows_to_delete("inbox", head.generation, NOW)
-                .unwrap()
-                .is_empty()
-        );
+        assert!(store.rows_to_delete("inbox", head.generation, NOW).unwrap().is_empty());
         assert!(store.rows("inbox", head.generation, &[[1; 16]]).unwrap()[0].is_none());
         store.release(&lease, true).unwrap();
     });
     let everything = read(&|store| assert_eq!(store.all_rows("inbox", 1).unwrap().len(), 20_000));
-    assert!(
-        poll < 400_000 && everything > 1_000_000,
-        "{poll} and {everything} octets"
-    );
+    assert!(poll < 400_000 && everything > 1_000_000, "{poll} and {everything} octets");
 }
