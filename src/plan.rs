@@ -28,9 +28,10 @@ pub struct Facts<'a> {
     pub retry_deferred: bool,
     /// Sizes up to this are taken; a row refused as larger is taken when the limit rose above its size.
     pub max_message_bytes: u64,
-    /// Rows recorded before this keep their mail unless `delete_older_from` has come.
+    /// Deletion by age waits: the clock may have jumped.
     pub delete_suspended: bool,
-    pub delete_older: bool,
+    /// Also what was recorded under a milder policy, once it is so many seconds old (a confirmed act).
+    pub delete_older_s: Option<u64>,
     /// RETR followed by QUIT pops a message for good.
     pub retr_is_final: bool,
 }
@@ -108,12 +109,18 @@ pub fn plan(entries: &[Entry], facts: &Facts<'_>) -> Plan {
 }
 
 fn is_to_delete(row: &LedgerRow, facts: &Facts<'_>) -> bool {
-    match row.delete_at {
-        // Deletion at once does not depend on a clock that may have jumped.
-        Some(0) => true,
-        Some(at) => !facts.delete_suspended && at <= facts.now,
-        None => facts.delete_older && !facts.delete_suspended,
+    // Deletion at once does not depend on a clock that may have jumped.
+    if row.delete_at == Some(0) {
+        return true;
     }
+    if facts.delete_suspended {
+        return false;
+    }
+    let by_policy = row.delete_at.is_some_and(|at| at <= facts.now);
+    let older = facts
+        .delete_older_s
+        .is_some_and(|age| row.recorded_at.saturating_add(age) <= facts.now);
+    by_policy || older
 }
 
 /// Least number of known messages that must all have vanished before a reset is suspected.
@@ -197,7 +204,7 @@ mod tests {
             retry_deferred: false,
             max_message_bytes: 100,
             delete_suspended: false,
-            delete_older: false,
+            delete_older_s: None,
             retr_is_final: false,
         }
     }

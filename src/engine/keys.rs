@@ -23,6 +23,15 @@ impl Keys {
         }
     }
 
+    /// The same keys under another generation.
+    pub fn of_generation(&self, generation: u32) -> Keys {
+        Keys {
+            key: self.key.clone(),
+            number: self.number,
+            generation,
+        }
+    }
+
     /// The ledger's key of a UIDL that stands once in its listing.
     pub fn uidl(&self, uidl: &[u8]) -> UidlKey {
         self.digest(&[b"uidl", uidl])

@@ -107,7 +107,7 @@ impl log::Log for Logger {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if !self.enabled(record.metadata()) {
+        if !self.enabled(record.metadata()) || !is_wanted(record.level()) {
             return;
         }
         let text = if record.target() == TARGET {
@@ -125,10 +125,24 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
-/// Where a panic is told: the log of the call it happened in.
-pub fn panicked(place: &str, what: &str) {
+/// Where a panic is told: the log of the call it happened in. On a thread that works for none the line comes back.
+pub fn panicked(place: &str, what: &str) -> Option<String> {
     let text = format!("event=panic place={place} text=\"{}\"", escape(what));
-    to_call(log::Level::Error, cut(&text).to_owned());
+    let line = cut(&text).to_owned();
+    if !is_wanted(log::Level::Error) {
+        return Some(line);
+    }
+    to_call(log::Level::Error, line);
+    None
+}
+
+/// Whether this thread works for a call whose host wants such lines.
+fn is_wanted(level: log::Level) -> bool {
+    CALL.try_with(|call| {
+        call.try_borrow()
+            .is_ok_and(|call| call.as_ref().is_some_and(|pump| level <= pump.log_level()))
+    })
+    .unwrap_or(false)
 }
 
 fn to_call(level: log::Level, line: String) {

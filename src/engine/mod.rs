@@ -1,9 +1,24 @@
 //! The workshop: everything that happens during one call.
 
 pub mod call;
+pub mod commit;
 pub mod deadline;
+pub mod examine;
+pub mod files;
 pub mod grant;
+pub mod header;
 pub mod keys;
 pub mod line;
+pub mod login;
+pub mod mailbox;
+pub mod offer;
+pub mod outcome;
+pub mod pass;
 pub mod pump;
+pub mod received;
+pub mod retrieve;
 pub mod settings;
+pub mod settle;
+pub mod survey;
+mod token_file;
+pub mod visit;

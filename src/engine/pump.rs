@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::error::{Error, Result, Status};
 use crate::model::{Answer, Event, Message, Reply};
@@ -23,6 +23,10 @@ const CHANNEL_STEPS: usize = 256;
 
 /// What the host's side offers. Called on the calling thread only, one call after another.
 pub trait Host {
+    /// The least severe lines wanted; others are not even sent.
+    fn log_level(&self) -> log::LevelFilter {
+        log::LevelFilter::Trace
+    }
     fn log(&mut self, level: log::Level, line: &str);
     fn event(&mut self, event: &Event);
     fn has_offer(&self) -> bool;
@@ -35,6 +39,8 @@ pub trait Host {
     fn abort(&mut self, cookie: Cookie);
     /// `Answer::Go` is success.
     fn flush(&mut self) -> Reply;
+    /// Something below panicked where nothing can be relied on any more: this instance must not be used again.
+    fn botched(&mut self) {}
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,6 +76,10 @@ struct Shared {
     stopped: AtomicBool,
     dropped_lines: AtomicU64,
     next_ticket: AtomicU64,
+    /// Tickets dropped while the channel was full: to be aborted before the next step.
+    orphans: Mutex<Vec<u64>>,
+    botched: AtomicBool,
+    log_level: log::LevelFilter,
     pool: Arc<Semaphore>,
     pool_bytes: usize,
     has_offer: bool,
@@ -90,6 +100,9 @@ pub fn run<T: Send>(
             stopped: AtomicBool::new(false),
             dropped_lines: AtomicU64::new(0),
             next_ticket: AtomicU64::new(1),
+            orphans: Mutex::new(Vec::new()),
+            botched: AtomicBool::new(false),
+            log_level: host.log_level(),
             pool: Arc::new(Semaphore::new(pool_bytes)),
             pool_bytes,
             has_offer: host.has_offer(),
@@ -109,13 +122,19 @@ pub fn run<T: Send>(
             open: HashMap::new(),
         };
         while let Some(step) = waiting.blocking_recv() {
+            tickets.abort_orphans();
             tickets.take(step);
         }
         tickets.abort_all();
         drop(waiting);
-        driving
+        let done = driving
             .join()
-            .map_err(|_| Error::bug("the driving thread panicked; see the log line before this one"))
+            .map_err(|_| Error::bug("the driving thread panicked; see the log line before this one"));
+        tickets.tell_dropped_lines();
+        if done.is_err() || shared.botched.load(Ordering::Acquire) {
+            tickets.host.botched();
+        }
+        done
     })
 }
 
@@ -143,14 +162,21 @@ fn with_signals_blocked<T>(start: impl FnOnce() -> std::io::Result<T>) -> Result
 impl Pump {
     /// Never waits. Answers whether the line was taken.
     pub fn log(&self, level: log::Level, line: String) {
+        if level > self.shared.log_level {
+            return;
+        }
         if self.steps.try_send(Step::Log(level, line)).is_err() {
             self.shared.dropped_lines.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Log lines dropped since this was last asked.
-    pub fn take_dropped_lines(&self) -> u64 {
-        self.shared.dropped_lines.swap(0, Ordering::Relaxed)
+    pub fn log_level(&self) -> log::LevelFilter {
+        self.shared.log_level
+    }
+
+    /// A step of the store panicked: the call ends as it can, and the instance with it.
+    pub fn botch(&self) {
+        self.shared.botched.store(true, Ordering::Release);
     }
 
     pub async fn event(&self, event: Event) {
@@ -230,13 +256,23 @@ pub struct Ticket {
 #[derive(Default)]
 struct TicketState {
     decided: AtomicBool,
-    begun: Mutex<Option<Cookie>>,
+    /// `begin` has returned.
+    begun: AtomicBool,
+    on_begun: Notify,
 }
 
 impl Ticket {
     /// The sink has already said something other than GO: more pieces would only be dropped.
     pub fn is_decided(&self) -> bool {
         self.state.decided.load(Ordering::Acquire)
+    }
+
+    /// Waits until `begin` has returned; answers whether the sink said GO.
+    pub async fn begun(&self) -> bool {
+        while !self.state.begun.load(Ordering::Acquire) {
+            self.state.on_begun.notified().await;
+        }
+        !self.is_decided()
     }
 
     /// Hands a piece over; waits for room in the prefetch pool.
@@ -259,15 +295,16 @@ impl Ticket {
 
     /// The message is whole. The verdict comes when the sink has answered.
     pub async fn end(mut self) -> Result<oneshot::Receiver<Verdict>> {
-        self.ended = true;
+        // Only then: dropped while it waits for the channel, the message is aborted.
         self.pump.send(Step::End(self.id)).await?;
+        self.ended = true;
         self.verdict.take().ok_or_else(closed)
     }
 
     /// The message will not be whole: waits until the sink was told. Answers a verdict given before.
     pub async fn abort(mut self) -> Result<Option<Verdict>> {
-        self.ended = true;
         self.pump.send(Step::Abort(self.id)).await?;
+        self.ended = true;
         match self.verdict.take() {
             Some(verdict) => Ok(verdict.await.ok()),
             None => Ok(None),
@@ -277,10 +314,10 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.ended {
-            // A session that panicked or was cancelled. If the channel is full the calling thread aborts what is
-            // open when the call ends.
-            let _ = self.pump.steps.try_send(Step::Abort(self.id));
+        // A session that panicked or was cancelled. Its account may begin another message at once, so the abort
+        // must not be lost to a full channel.
+        if !self.ended && !self.is_decided() && self.pump.steps.try_send(Step::Abort(self.id)).is_err() {
+            self.pump.shared.orphans.lock().push(self.id);
         }
     }
 }
@@ -342,13 +379,10 @@ impl Tickets<'_> {
                     self.decide(id, reply, false);
                 }
             }
-            Step::Abort(id) => {
-                if let Some(open) = self.open.remove(&id) {
-                    self.host.abort(open.cookie);
-                }
-            }
+            Step::Abort(id) => self.abort(id),
             Step::Flush(answer) => {
                 let reply = self.host.flush();
+                self.note_stop(&reply);
                 let _ = answer.send(reply);
             }
         }
@@ -367,7 +401,7 @@ impl Tickets<'_> {
             self.host.begin(message)
         };
         self.note_stop(&reply);
-        *state.begun.lock() = Some(cookie);
+        let begun = state.clone();
         self.open.insert(
             id,
             Open {
@@ -379,12 +413,43 @@ impl Tickets<'_> {
         if reply.answer != Answer::Go {
             self.decide(id, reply, true);
         }
+        begun.begun.store(true, Ordering::Release);
+        begun.on_begun.notify_one();
     }
 
     fn decide(&mut self, id: u64, reply: Reply, early: bool) {
         if let Some(open) = self.open.remove(&id) {
             open.state.decided.store(true, Ordering::Release);
             let _ = open.answer.send(Verdict { reply, early });
+        }
+    }
+
+    fn abort(&mut self, id: u64) {
+        if let Some(open) = self.open.remove(&id) {
+            self.host.abort(open.cookie);
+        }
+    }
+
+    /// One whose beginning still waits in the channel stays noted until it was taken.
+    fn abort_orphans(&mut self) {
+        let mut orphans = std::mem::take(&mut *self.shared.orphans.lock());
+        orphans.retain(|id| match self.open.remove(id) {
+            Some(open) => {
+                self.host.abort(open.cookie);
+                false
+            }
+            None => true,
+        });
+        self.shared.orphans.lock().append(&mut orphans);
+    }
+
+    fn tell_dropped_lines(&mut self) {
+        let count = self.shared.dropped_lines.swap(0, Ordering::Relaxed);
+        if count > 0 && self.shared.log_level >= log::Level::Warn {
+            self.host.log(
+                log::Level::Warn,
+                &format!("event=log_lines_dropped count={count}"),
+            );
         }
     }
 
