@@ -20,28 +20,15 @@ const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0123456789
 #[test]
 fn a_token_from_the_code_flow_opens_the_mailbox() {
     let rig = Rig::start(&Options::default());
-    rig.dovecot.deliver(
-        ALICE,
-        b"From: bob@contoso.example\r\nSubject: one\r\n\r\n.stuffed\r\n",
-    );
+    rig.dovecot.deliver(ALICE, b"From: bob@contoso.example\r\nSubject: one\r\n\r\n.stuffed\r\n");
     let grant = grant(&rig, ALICE);
 
     let (mut pop, greeting) = Pop::connect(rig.dovecot.pop3s_port, &rig.pki);
     assert!(greeting.starts_with("+OK"), "{greeting}");
     assert_eq!(pop.say("CAPA"), "+OK");
     let capa = pop.rest();
-    for wanted in [
-        "TOP",
-        "UIDL",
-        "RESP-CODES",
-        "PIPELINING",
-        "AUTH-RESP-CODE",
-        "SASL XOAUTH2 OAUTHBEARER",
-    ] {
-        assert!(
-            capa.iter().any(|line| line == wanted),
-            "{wanted} is not in {capa:?}"
-        );
+    for wanted in ["TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE", "SASL XOAUTH2 OAUTHBEARER"] {
+        assert!(capa.iter().any(|line| line == wanted), "{wanted} is not in {capa:?}");
     }
     assert_eq!(pop.xoauth2(ALICE, &grant.access_token), "+OK Logged in.");
     assert_eq!(pop.say("STAT").split(' ').next(), Some("+OK"));
@@ -66,18 +53,13 @@ fn refusals_have_the_shape_a_client_must_know() {
     for token in ["-no-such-token", bobs.as_str(), alices.as_str()] {
         let (mut pop, _) = Pop::connect(rig.dovecot.pop3s_port, &rig.pki);
         let challenge = pop.xoauth2(ALICE, token);
-        let json = BASE64
-            .decode(challenge.strip_prefix("+ ").expect("a challenge"))
-            .expect("base64");
+        let json = BASE64.decode(challenge.strip_prefix("+ ").expect("a challenge")).expect("base64");
         let json: Value = serde_json::from_slice(&json).expect("JSON");
         assert_eq!(json["status"], "401");
         assert_eq!(pop.say(""), "-ERR [AUTH] Authentication failed.");
     }
     let (mut pop, _) = Pop::connect(rig.dovecot.pop3s_port, &rig.pki);
-    assert_eq!(
-        pop.oauthbearer(ALICE, "wrong"),
-        "+ eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0="
-    );
+    assert_eq!(pop.oauthbearer(ALICE, "wrong"), "+ eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=");
     assert_eq!(pop.say("AQ=="), "-ERR [AUTH] Authentication failed.");
     assert_eq!(pop.say("AUTH XOAUTH2"), "+ ");
     assert_eq!(pop.say("*"), "-ERR Authentication aborted by client.");
@@ -109,22 +91,13 @@ fn refresh_tokens_rotate_and_revocation_ends_them() {
     assert_eq!(rig.provider.count("refresh_token"), 1);
 
     rig.provider.revoke(ALICE);
-    assert_eq!(
-        refresh(&rig, &second.refresh_token).expect_err("revoked"),
-        "invalid_grant"
-    );
+    assert_eq!(refresh(&rig, &second.refresh_token).expect_err("revoked"), "invalid_grant");
 
     // A replayed refresh token takes its successor with it.
     let first = grant(&rig, BOB);
     let second = refresh(&rig, &first.refresh_token).expect("a fresh token");
-    assert_eq!(
-        refresh(&rig, &first.refresh_token).expect_err("replayed"),
-        "invalid_grant"
-    );
-    assert_eq!(
-        refresh(&rig, &second.refresh_token).expect_err("dead too"),
-        "invalid_grant"
-    );
+    assert_eq!(refresh(&rig, &first.refresh_token).expect_err("replayed"), "invalid_grant");
+    assert_eq!(refresh(&rig, &second.refresh_token).expect_err("dead too"), "invalid_grant");
 }
 
 #[test]
@@ -143,10 +116,8 @@ fn the_redirect_keeps_the_registered_query_and_tells_a_refusal() {
 
 #[test]
 fn a_locked_mailbox_says_in_use() {
-    let options = Options {
-        dovecot: "protocol pop3 {\n  pop3_lock_session = yes\n}".to_owned(),
-        ..Options::default()
-    };
+    let options =
+        Options { dovecot: "protocol pop3 {\n  pop3_lock_session = yes\n}".to_owned(), ..Options::default() };
     let rig = Rig::start(&options);
     rig.dovecot.deliver(ALICE, b"Subject: one\r\n\r\n");
     let token = grant(&rig, ALICE).access_token;
@@ -175,10 +146,7 @@ fn grant(rig: &Rig, login: &str) -> Tokens {
         ("code_verifier", VERIFIER),
     ];
     let answer = token(rig, &mut browser, &form).expect("tokens");
-    let claims = answer["id_token"]
-        .as_str()
-        .and_then(|token| token.split('.').nth(1))
-        .expect("an id_token");
+    let claims = answer["id_token"].as_str().and_then(|token| token.split('.').nth(1)).expect("an id_token");
     let claims: Value =
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("claims");
     assert_eq!(claims["preferred_username"], login);
@@ -193,16 +161,9 @@ fn refresh(rig: &Rig, refresh_token: &str) -> Result<Tokens, String> {
 }
 
 fn tokens(answer: &Value) -> Tokens {
-    let text = |name: &str| {
-        answer[name]
-            .as_str()
-            .unwrap_or_else(|| panic!("no {name} in {answer}"))
-            .to_owned()
-    };
-    Tokens {
-        access_token: text("access_token"),
-        refresh_token: text("refresh_token"),
-    }
+    let text =
+        |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("no {name} in {answer}")).to_owned();
+    Tokens { access_token: text("access_token"), refresh_token: text("refresh_token") }
 }
 
 /// The token endpoint's answer, or its error code.
@@ -239,7 +200,5 @@ fn authorization_url(rig: &Rig, login: &str) -> String {
 
 fn parameter(url: &str, name: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
-    url.query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }

@@ -57,7 +57,8 @@ pub struct Mailbox<'v> {
     /// The connection cannot be used any more, though nothing failed.
     pub severed: bool,
     pub started: Instant,
-    pub retrieved: u32,
+    /// RETRs sent in this session.
+    pub asked: u32,
 }
 
 impl Mailbox<'_> {
@@ -79,11 +80,7 @@ impl Mailbox<'_> {
         if self.severed {
             return self.end(true);
         }
-        let popped = if self.retr_is_final {
-            self.pop_again(&plan.pop_again).await?
-        } else {
-            Vec::new()
-        };
+        let popped = if self.retr_is_final { self.pop_again(&plan.pop_again).await? } else { Vec::new() };
         let deleted = self.delete(plan.delete).await?;
         let gone = self.quit(deleted, popped).await?;
         self.remember(&survey, &gone).await?;
@@ -227,11 +224,7 @@ impl Mailbox<'_> {
             let until = if alone {
                 1
             } else {
-                queue
-                    .iter()
-                    .take(chunk_size)
-                    .take_while(|fetch| !fetch.alone)
-                    .count()
+                queue.iter().take(chunk_size).take_while(|fetch| !fetch.alone).count()
             };
             let chunk: Vec<Fetch> = queue.drain(..until).collect();
             let chunk = examine::look_first(self, chunk).await?;
@@ -254,7 +247,7 @@ impl Mailbox<'_> {
             && self.connection.deadline.halt() == Halt::Go
             && !self.visit.call.pump.stopped()
             && !self.visit.lease_lost()
-            && self.retrieved < limits.session_messages
+            && self.asked < limits.session_messages
             && self.started.elapsed().as_secs() < u64::from(limits.session_s)
     }
 
@@ -283,10 +276,7 @@ impl Mailbox<'_> {
         }
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
-        self.visit
-            .call
-            .with_store(move |store| store.note_in_hand(&lease, generation, &rows, now))
-            .await
+        self.visit.call.with_store(move |store| store.note_in_hand(&lease, generation, &rows, now)).await
     }
 
     pub fn uidl(&self, entry: Entry) -> Option<&[u8]> {
@@ -307,10 +297,7 @@ impl Mailbox<'_> {
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
         let now = self.visit.call.now();
-        self.visit
-            .call
-            .with_store(move |store| store.write_rows(&lease, generation, &rows, now))
-            .await
+        self.visit.call.with_store(move |store| store.write_rows(&lease, generation, &rows, now)).await
     }
 
     /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever.
@@ -400,18 +387,11 @@ impl Mailbox<'_> {
 
     /// Forgets what is in no listing any more, and keeps what this listing was, once every entry has its row.
     async fn remember(&mut self, survey: &Survey, gone: &HashSet<u32>) -> Result<()> {
-        let complete = survey
-            .entries
-            .iter()
-            .all(|entry| self.rows.contains_key(&entry.key));
+        let complete = survey.entries.iter().all(|entry| self.rows.contains_key(&entry.key));
         if !complete || self.visit.lease_lost() {
             return Ok(());
         }
-        let vanished = if survey.whole {
-            plan::vanished(&survey.entries, &self.rows)
-        } else {
-            Vec::new()
-        };
+        let vanished = if survey.whole { plan::vanished(&survey.entries, &self.rows) } else { Vec::new() };
         let mark = survey::mark(&self.listing, gone, self.visit.call.now());
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;

@@ -37,13 +37,7 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     }
     if !call.settings.config.enabled {
         Line::new("disabled").info();
-        return Ok((
-            Report {
-                next_due_s: NEVER,
-                ..Report::default()
-            },
-            Ok(()),
-        ));
+        return Ok((Report { next_due_s: NEVER, ..Report::default() }, Ok(())));
     }
     let reach = match &what.actor {
         Actor::Operator => Reach::All,
@@ -69,20 +63,14 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     // The committer ends after its last commit, when nobody can send to it any more.
     pass.commits = None;
     if committer.await.is_err() {
-        return Err(Error::bug(
-            "the committer panicked; see the log line before this one",
-        ));
+        return Err(Error::bug("the committer panicked; see the log line before this one"));
     }
     ran?;
     pass.report.stopped = call.pump.stopped();
     pass.report.more |= pass.report.stopped;
     pass.next_due().await?;
     tell(&call, EventKind::PassEnd, &pass.report).await;
-    let ended = if call.deadline.is_cancelled() {
-        Err(call.deadline.error())
-    } else {
-        pass.named
-    };
+    let ended = if call.deadline.is_cancelled() { Err(call.deadline.error()) } else { pass.named };
     Ok((pass.report, ended))
 }
 
@@ -154,18 +142,10 @@ impl Pass {
         }
         let (reach, now, regardless) = (self.reach.clone(), self.call.now(), self.what.regardless);
         // With NOW every enabled account is "due" again after its visit.
-        let known = if regardless {
-            self.visited.len() as u32
-        } else {
-            self.still_due
-        };
+        let known = if regardless { self.visited.len() as u32 } else { self.still_due };
         let limit = READ_AHEAD.saturating_add(known);
-        let due = self
-            .call
-            .with_store(move |store| store.due(&reach, now, regardless, limit))
-            .await?;
-        self.queue
-            .extend(due.into_iter().filter(|id| !self.visited.contains(id)));
+        let due = self.call.with_store(move |store| store.due(&reach, now, regardless, limit)).await?;
+        self.queue.extend(due.into_iter().filter(|id| !self.visited.contains(id)));
         Ok(())
     }
 
@@ -176,9 +156,7 @@ impl Pass {
         self.visited.insert(id.clone());
         let call = self.call.clone();
         let (account, regardless) = (id.clone(), self.what.regardless);
-        let task = self
-            .running
-            .spawn(async move { visit::visit(&call, commits, account, regardless).await });
+        let task = self.running.spawn(async move { visit::visit(&call, commits, account, regardless).await });
         self.names.insert(task.id(), id);
     }
 
@@ -295,11 +273,7 @@ fn failed(error: Error) -> Visited {
         Status::Cancelled | Status::Deadline => Outcome::OkMore,
         status => Outcome::of(status),
     };
-    Visited {
-        outcome,
-        error: Some(error),
-        counts: Counts::default(),
-    }
+    Visited { outcome, error: Some(error), counts: Counts::default() }
 }
 
 async fn tell(call: &Call, kind: EventKind, report: &Report) {

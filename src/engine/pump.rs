@@ -112,15 +112,9 @@ pub fn run<T: Send>(
     let shared = pump.shared.clone();
     std::thread::scope(|scope| {
         let driving = with_signals_blocked(|| {
-            std::thread::Builder::new()
-                .name("multipop".into())
-                .spawn_scoped(scope, move || work(pump))
+            std::thread::Builder::new().name("multipop".into()).spawn_scoped(scope, move || work(pump))
         })?;
-        let mut tickets = Tickets {
-            host,
-            shared: &shared,
-            open: HashMap::new(),
-        };
+        let mut tickets = Tickets { host, shared: &shared, open: HashMap::new() };
         while let Some(step) = waiting.blocking_recv() {
             tickets.abort_orphans();
             tickets.take(step);
@@ -153,9 +147,7 @@ fn with_signals_blocked<T>(start: impl FnOnce() -> std::io::Result<T>) -> Result
         .thread_swap_mask(SigmaskHow::SIG_SETMASK)
         .map_err(|e| resources("signal mask", e.to_string()))?;
     let started = start();
-    before
-        .thread_set_mask()
-        .map_err(|e| resources("signal mask", e.to_string()))?;
+    before.thread_set_mask().map_err(|e| resources("signal mask", e.to_string()))?;
     started.map_err(|e| resources("driving thread", e.to_string()))
 }
 
@@ -218,15 +210,8 @@ impl Pump {
         let id = self.shared.next_ticket.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(TicketState::default());
         let (answer, verdict) = oneshot::channel();
-        self.send(Step::Begin(id, Box::new(message), state.clone(), answer))
-            .await?;
-        Ok(Ticket {
-            id,
-            pump: self.clone(),
-            state,
-            verdict: Some(verdict),
-            ended: false,
-        })
+        self.send(Step::Begin(id, Box::new(message), state.clone(), answer)).await?;
+        Ok(Ticket { id, pump: self.clone(), state, verdict: Some(verdict), ended: false })
     }
 
     pub async fn flush(&self) -> Result<Reply> {
@@ -282,14 +267,7 @@ impl Ticket {
             return Ok(());
         }
         let size = piece.len().min(self.pump.shared.pool_bytes) as u32;
-        let permit = self
-            .pump
-            .shared
-            .pool
-            .clone()
-            .acquire_many_owned(size)
-            .await
-            .map_err(|_| closed())?;
+        let permit = self.pump.shared.pool.clone().acquire_many_owned(size).await.map_err(|_| closed())?;
         self.pump.send(Step::Data(self.id, piece, permit)).await
     }
 
@@ -341,11 +319,7 @@ impl Tickets<'_> {
             Step::Log(level, line) => self.host.log(level, &line),
             Step::Event(event) => self.host.event(&event),
             Step::Offer(message, answer) => {
-                let reply = if self.stopped() {
-                    stop()
-                } else {
-                    self.host.offer(&message)
-                };
+                let reply = if self.stopped() { stop() } else { self.host.offer(&message) };
                 self.note_stop(&reply);
                 let _ = answer.send(reply);
             }
@@ -354,11 +328,7 @@ impl Tickets<'_> {
                 let Some(open) = self.open.get(&id) else {
                     return;
                 };
-                let reply = if self.stopped() {
-                    stop()
-                } else {
-                    self.host.data(open.cookie, &piece)
-                };
+                let reply = if self.stopped() { stop() } else { self.host.data(open.cookie, &piece) };
                 if reply.answer != Answer::Go {
                     self.note_stop(&reply);
                     self.host.abort(self.open[&id].cookie);
@@ -395,21 +365,11 @@ impl Tickets<'_> {
         state: Arc<TicketState>,
         answer: oneshot::Sender<Verdict>,
     ) {
-        let (reply, cookie) = if self.stopped() {
-            (stop(), Cookie::default())
-        } else {
-            self.host.begin(message)
-        };
+        let (reply, cookie) =
+            if self.stopped() { (stop(), Cookie::default()) } else { self.host.begin(message) };
         self.note_stop(&reply);
         let begun = state.clone();
-        self.open.insert(
-            id,
-            Open {
-                cookie,
-                state,
-                answer,
-            },
-        );
+        self.open.insert(id, Open { cookie, state, answer });
         if reply.answer != Answer::Go {
             self.decide(id, reply, true);
         }
@@ -446,10 +406,7 @@ impl Tickets<'_> {
     fn tell_dropped_lines(&mut self) {
         let count = self.shared.dropped_lines.swap(0, Ordering::Relaxed);
         if count > 0 && self.shared.log_level >= log::Level::Warn {
-            self.host.log(
-                log::Level::Warn,
-                &format!("event=log_lines_dropped count={count}"),
-            );
+            self.host.log(log::Level::Warn, &format!("event=log_lines_dropped count={count}"));
         }
     }
 
@@ -472,8 +429,5 @@ impl Tickets<'_> {
 }
 
 fn stop() -> Reply {
-    Reply {
-        answer: Answer::Stop,
-        reason: String::new(),
-    }
+    Reply { answer: Answer::Stop, reason: String::new() }
 }

@@ -68,16 +68,9 @@ pub struct Visited {
 pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) -> Result<Option<Visited>> {
     let name = LeaseName::Account(id.clone());
     let now = call.now();
-    let Some(lease) = call
-        .with_store(move |store| store.lease(&name, now, LEASE_S))
-        .await?
-    else {
+    let Some(lease) = call.with_store(move |store| store.lease(&name, now, LEASE_S)).await? else {
         Line::new("busy").field("account", &id).debug();
-        return Ok(Some(Visited {
-            outcome: Outcome::Busy,
-            error: None,
-            counts: Counts::default(),
-        }));
+        return Ok(Some(Visited { outcome: Outcome::Busy, error: None, counts: Counts::default() }));
     };
     let lease = Arc::new(lease);
     let account = id.clone();
@@ -153,15 +146,9 @@ impl Visit {
         let connection = self.log_in().await?;
         let capabilities = connection.capabilities.clone();
         self.learnt.last_login = Some(self.call.now());
-        let known = self
-            .provider
-            .as_ref()
-            .map_or(0, |provider| provider.login_delay_s);
+        let known = self.provider.as_ref().map_or(0, |provider| provider.login_delay_s);
         self.learnt.login_delay_s = capabilities.login_delay_s.unwrap_or(0).max(known);
-        let retr_is_final = self
-            .provider
-            .as_ref()
-            .is_some_and(|provider| provider.retr_is_final)
+        let retr_is_final = self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
             || capabilities.expire_days == Some(0);
         let probing = self.row.state.deferral.is_some();
         let mut mailbox = Mailbox {
@@ -184,7 +171,7 @@ impl Visit {
             trouble: None,
             severed: false,
             started: Instant::now(),
-            retrieved: 0,
+            asked: 0,
             visit: self,
         };
         mailbox.write_changed().await?;
@@ -199,22 +186,14 @@ impl Visit {
             let mut connection = login::connect(&self.call, &self.row).await?;
             let account = &self.row.account;
             let answer = connection
-                .log_in(
-                    &account.server,
-                    self.provider.as_deref(),
-                    &account.user,
-                    &access.token,
-                )
+                .log_in(&account.server, self.provider.as_deref(), &account.user, &access.token)
                 .await?;
             let auth_resp_code = connection.capabilities.auth_resp_code;
             let refusal = match answer {
                 Answer::Welcome => return Ok(connection),
                 Answer::Refused(refusal) => Some(refusal),
                 Answer::Broken(e) => {
-                    Line::new("login_broken")
-                        .field("account", &account.id)
-                        .field("error", e)
-                        .warn();
+                    Line::new("login_broken").field("account", &account.id).field("error", e).warn();
                     None
                 }
             };
@@ -236,11 +215,7 @@ impl Visit {
     fn refuse_after_deaths(&mut self, open: &[LedgerRow]) -> Result<()> {
         let attempts = self.lease.attempts;
         let in_hand = open.iter().any(|row| row.state == RowState::InHand);
-        let limit = if in_hand {
-            ATTEMPTS_WITH_A_MESSAGE
-        } else {
-            ATTEMPTS
-        };
+        let limit = if in_hand { ATTEMPTS_WITH_A_MESSAGE } else { ATTEMPTS };
         if attempts < limit {
             return Ok(());
         }
@@ -261,9 +236,7 @@ impl Visit {
                 tokio::time::sleep(RENEW_EVERY).await;
                 let lease = lease.clone();
                 let now = call.now();
-                let kept = call
-                    .with_store(move |store| store.renew(&lease, now, LEASE_S))
-                    .await;
+                let kept = call.with_store(move |store| store.renew(&lease, now, LEASE_S)).await;
                 if !matches!(kept, Ok(true)) {
                     lost.store(true, Ordering::Release);
                     return;
@@ -279,9 +252,7 @@ impl Visit {
         refusal: Option<&Refusal>,
         auth_resp_code: bool,
     ) -> Error {
-        let code = refusal
-            .and_then(|refusal| refusal.code.as_ref())
-            .map_or("", ResponseCode::name);
+        let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or("", ResponseCode::name);
         let scope_has_pop = match &self.provider {
             Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
             None => true,
@@ -289,9 +260,7 @@ impl Visit {
         let seen = PopRefusal {
             code,
             text: refusal.map_or("", |refusal| &refusal.text),
-            sasl_status: refusal
-                .and_then(|refusal| refusal.sasl_status.as_deref())
-                .unwrap_or(""),
+            sasl_status: refusal.and_then(|refusal| refusal.sasl_status.as_deref()).unwrap_or(""),
             auth_resp_code,
             closed: refusal.is_none(),
             token_age_s: self.call.now().saturating_sub(access.obtained_at),
@@ -417,17 +386,12 @@ impl Visit {
             return Ok(());
         }
         self.told = Instant::now();
-        self.call
-            .pump
-            .event_if_room(self.event(EventKind::Progress, None, None));
+        self.call.pump.event_if_room(self.event(EventKind::Progress, None, None));
         if self.written.elapsed() < WRITE_EVERY {
             return Ok(());
         }
         self.written = Instant::now();
-        let progress = Progress {
-            at: self.call.now(),
-            counts: self.counts,
-        };
+        let progress = Progress { at: self.call.now(), counts: self.counts };
         let lease = self.lease.clone();
         let step = move |store: &dyn crate::store::Store| {
             store.update_state_fenced(&lease, &mut |state| state.progress = Some(progress))
@@ -439,19 +403,10 @@ impl Visit {
     }
 
     pub async fn set_aside(&self, row: &LedgerRow) {
-        let uidl = row
-            .uidl
-            .as_deref()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
-        let message = format!(
-            "a message of {} bytes (UIDL {uidl}) ended three sessions: {}",
-            row.size, row.reason
-        );
-        Line::new("set_aside")
-            .field("account", &self.row.account.id)
-            .field("text", &message)
-            .warn();
+        let uidl = row.uidl.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        let message =
+            format!("a message of {} bytes (UIDL {uidl}) ended three sessions: {}", row.size, row.reason);
+        Line::new("set_aside").field("account", &self.row.account.id).field("text", &message).warn();
         let error = Error::new(Status::Transient, "message.set_aside", message)
             .advice("All other mail is collected. This message is tried again once a day and never deleted.");
         self.tell(EventKind::SetAside, None, Some(&error)).await;

@@ -53,10 +53,7 @@ impl Door {
 
     fn enter(&self) -> Result<Running<'_>> {
         let this = std::process::id();
-        match self
-            .running
-            .compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed)
-        {
+        match self.running.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {}
             Err(process) if process == this => {
                 return Err(Error::new(
@@ -192,10 +189,7 @@ pub unsafe fn destroy(mp: *mut abi::Instance) {
         return;
     };
     let this = std::process::id();
-    match held
-        .running
-        .compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed)
-    {
+    match held.running.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
         Ok(_) => {}
         // The running call tells the host, on the thread where callbacks belong.
         Err(process) if process == this => {

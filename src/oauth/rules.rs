@@ -30,22 +30,12 @@ impl Provider {
         let place = Place::new(rules, defaults)?;
         let scopes = rules.scopes(defaults)?;
         let (authorize_parameters, prompts) = rules.authorize_parameters(defaults, &scopes)?;
-        redirect::check(
-            &config.redirect_uri,
-            defaults.profile,
-            place.has_personal_accounts(),
-        )
-        .or_else(|why| rules.broken("redirect_uri", why))?;
+        redirect::check(&config.redirect_uri, defaults.profile, place.has_personal_accounts())
+            .or_else(|why| rules.broken("redirect_uri", why))?;
         if config.client_id.is_empty() || !is_printable(&config.client_id) {
-            return rules.broken(
-                "client_id",
-                "must be the application's id as the provider shows it",
-            );
+            return rules.broken("client_id", "must be the application's id as the provider shows it");
         }
-        let suffix = config
-            .pop_scope_suffix
-            .as_deref()
-            .unwrap_or(defaults.pop_scope_suffix);
+        let suffix = config.pop_scope_suffix.as_deref().unwrap_or(defaults.pop_scope_suffix);
         Ok(Provider {
             id: config.id.clone(),
             realm: config.realm.clone(),
@@ -68,10 +58,7 @@ impl Provider {
                 "client_authentication",
                 &config.client_authentication,
                 defaults.client_authentication,
-                &[
-                    ("post", ClientAuthentication::SecretPost),
-                    ("basic", ClientAuthentication::SecretBasic),
-                ],
+                &[("post", ClientAuthentication::SecretPost), ("basic", ClientAuthentication::SecretBasic)],
             )?,
             client_secrets: rules.secrets(loaded.client_secrets)?,
             redirect_uri: config.redirect_uri.clone(),
@@ -79,10 +66,7 @@ impl Provider {
                 "response_mode",
                 &config.response_mode,
                 ResponseMode::Query,
-                &[
-                    ("query", ResponseMode::Query),
-                    ("form_post", ResponseMode::FormPost),
-                ],
+                &[("query", ResponseMode::Query), ("form_post", ResponseMode::FormPost)],
             )?,
             scopes,
             pop_scope_suffix: (!suffix.is_empty()).then(|| suffix.to_owned()),
@@ -159,10 +143,7 @@ impl Rules<'_> {
 
     fn secrets(&self, secrets: Vec<Secret>) -> Result<Vec<Secret>> {
         if secrets.is_empty() {
-            return self.broken(
-                "client_secret_files",
-                "must name at least one file with the client secret",
-            );
+            return self.broken("client_secret_files", "must name at least one file with the client secret");
         }
         for (at, secret) in secrets.iter().enumerate() {
             if secret.is_empty() {
@@ -197,10 +178,7 @@ impl Rules<'_> {
         }
         let microsoft = defaults.profile.is_microsoft();
         let mut resources: Vec<String> = Vec::new();
-        for scope in scopes
-            .iter()
-            .filter(|scope| !IDENTITY_SCOPES.contains(&scope.as_str()))
-        {
+        for scope in scopes.iter().filter(|scope| !IDENTITY_SCOPES.contains(&scope.as_str())) {
             let resource = match Url::parse(scope) {
                 Ok(url) => url.host_str().unwrap_or(scope).to_ascii_lowercase(),
                 Err(_) if microsoft => {
@@ -228,10 +206,7 @@ impl Rules<'_> {
             return self.broken("scopes", "must name POP.AccessAsUser.All with its resource");
         }
         if microsoft && !scopes.iter().any(|scope| scope == "offline_access") {
-            return self.broken(
-                "scopes",
-                "must hold offline_access, or Microsoft gives no refresh token",
-            );
+            return self.broken("scopes", "must hold offline_access, or Microsoft gives no refresh token");
         }
         Ok(scopes)
     }
@@ -245,13 +220,7 @@ impl Rules<'_> {
         let mut all: Vec<(String, String)> = defaults
             .authorize_parameters
             .iter()
-            .filter(|(name, _)| {
-                !self
-                    .config
-                    .authorize_parameters
-                    .iter()
-                    .any(|(own, _)| own == name)
-            })
+            .filter(|(name, _)| !self.config.authorize_parameters.iter().any(|(own, _)| own == name))
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         for (name, value) in &self.config.authorize_parameters {
@@ -281,10 +250,7 @@ impl Rules<'_> {
             );
         }
         if prompts.iter().any(|prompt| prompt == "none") {
-            return self.broken(
-                "authorize_parameters.prompt",
-                "none would show the person nothing",
-            );
+            return self.broken("authorize_parameters.prompt", "none would show the person nothing");
         }
         if defaults.profile.is_microsoft() && prompts.len() > 1 {
             return self.broken("authorize_parameters.prompt", "must be one value at Microsoft");
@@ -300,25 +266,16 @@ impl Rules<'_> {
     fn servers(&self, defaults: &Defaults) -> Result<Vec<(String, u16)>> {
         let all: Vec<String> = match &self.config.servers {
             Some(servers) => servers.clone(),
-            None => defaults
-                .servers
-                .iter()
-                .map(|server| (*server).to_owned())
-                .collect(),
+            None => defaults.servers.iter().map(|server| (*server).to_owned()).collect(),
         };
         if all.is_empty() {
-            return self.broken(
-                "servers",
-                "must name the mail servers (host:port) its tokens may go to",
-            );
+            return self.broken("servers", "must name the mail servers (host:port) its tokens may go to");
         }
         let mut servers = Vec::with_capacity(all.len());
         for (at, text) in all.iter().enumerate() {
             let Some(server) = host_and_port(text) else {
-                return self.broken(
-                    &format!("servers[{at}]"),
-                    "must be host:port, such as pop.example.net:995",
-                );
+                return self
+                    .broken(&format!("servers[{at}]"), "must be host:port, such as pop.example.net:995");
             };
             servers.push(server);
         }
@@ -375,9 +332,7 @@ impl<'a> Place<'a> {
     fn required(&self, member: &str, given: &Option<String>, default: &str) -> Result<Url> {
         match self.optional(member, given, default)? {
             Some(url) => Ok(url),
-            None => self
-                .rules
-                .broken(member, "is missing; this profile has no default for it"),
+            None => self.rules.broken(member, "is missing; this profile has no default for it"),
         }
     }
 
@@ -389,12 +344,7 @@ impl<'a> Place<'a> {
             "common" => "organizations",
             other => other,
         };
-        self.filled(
-            "admin_consent_endpoint",
-            given,
-            self.defaults.admin_consent,
-            tenant,
-        )
+        self.filled("admin_consent_endpoint", given, self.defaults.admin_consent, tenant)
     }
 
     fn filled(
@@ -407,9 +357,7 @@ impl<'a> Place<'a> {
         let text = match given {
             Some(text) => text.clone(),
             None if default.is_empty() => return Ok(None),
-            None => default
-                .replace(profile::AUTHORITY, &self.authority)
-                .replace(profile::TENANT, tenant),
+            None => default.replace(profile::AUTHORITY, &self.authority).replace(profile::TENANT, tenant),
         };
         match address(&text) {
             Ok(url) => Ok(Some(url)),
@@ -432,9 +380,7 @@ impl<'a> Place<'a> {
             None => self.defaults.issuer.to_owned(),
         };
         if text.is_empty() {
-            return self
-                .rules
-                .broken("issuer", "is missing; this profile has no default for it");
+            return self.rules.broken("issuer", "is missing; this profile has no default for it");
         }
         let Some((authority, rest)) = text.split_once(TENANT_ID) else {
             address(&text).or_else(|why| self.rules.broken("issuer", why))?;
@@ -448,9 +394,7 @@ impl<'a> Place<'a> {
             );
         }
         address(authority).or_else(|why| self.rules.broken("issuer", why))?;
-        Ok(IssuerRule::Entra {
-            authority: authority.to_owned(),
-        })
+        Ok(IssuerRule::Entra { authority: authority.to_owned() })
     }
 }
 

@@ -102,10 +102,7 @@ impl Session {
         }
         command.write(&mut self.output);
         self.last_word = matches!(verb, Verb::Stls | Verb::Quit);
-        self.due.push_back(Due {
-            verb,
-            number: command.number(),
-        });
+        self.due.push_back(Due { verb, number: command.number() });
         Ok(())
     }
 
@@ -218,8 +215,7 @@ impl Session {
             Ok(None) => Ok((input.len(), None)),
             Ok(Some(line)) => {
                 let more = line.taken < input.len();
-                self.understand(line.text, line.crlf, more)
-                    .map(|event| (line.taken, event))
+                self.understand(line.text, line.crlf, more).map(|event| (line.taken, event))
             }
         };
         self.lines = lines;
@@ -325,10 +321,7 @@ impl Session {
         match verb {
             Verb::Capa => {
                 self.reading = Reading::Capabilities {
-                    found: Capabilities {
-                        answered: true,
-                        ..Capabilities::default()
-                    },
+                    found: Capabilities { answered: true, ..Capabilities::default() },
                     lines: 0,
                 };
                 return Ok(None);
@@ -379,16 +372,10 @@ impl Session {
         let mut refusal = Refusal::parse(text);
         if let Some(exchange) = self.exchange.take() {
             refusal.text = exchange.blacken(&refusal.text);
-            refusal.code = refusal
-                .code
-                .map(|code| code.map_other(|text| exchange.blacken(text)));
+            refusal.code = refusal.code.map(|code| code.map_other(|text| exchange.blacken(text)));
             refusal.sasl_status = exchange.into_status();
         }
-        Event::Refused {
-            verb,
-            number,
-            refusal,
-        }
+        Event::Refused { verb, number, refusal }
     }
 
     /// The reply at the head is whole.

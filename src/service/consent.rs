@@ -46,9 +46,7 @@ impl Instance {
     pub fn authorize_url(&self, host: &mut dyn Host, request: &AuthorizeRequest<'_>) -> Result<String> {
         let session = session_key(request.session)?;
         let actor = actor(request.actor);
-        self.run(host, |call| async move {
-            begin(&call, &actor, session, request).await
-        })
+        self.run(host, |call| async move { begin(&call, &actor, session, request).await })
     }
 
     /// The JSON is there whenever the arguments were accepted, whatever the status.
@@ -62,9 +60,8 @@ impl Instance {
             Ok(session) => session,
             Err(error) => return (Err(error), None),
         };
-        let answered = self.run_long(host, CALLBACK_LIMIT, |call| async move {
-            Ok(finish(&call, session, request).await)
-        });
+        let answered = self
+            .run_long(host, CALLBACK_LIMIT, |call| async move { Ok(finish(&call, session, request).await) });
         let (result, json) = answered.unwrap_or_else(Answered::failed).into_parts();
         (result, Some(json))
     }
@@ -104,10 +101,7 @@ fn session_key(session: &str) -> Result<[u8; 32]> {
     Err(Error::new(
         Status::Argument,
         "argument.session",
-        format!(
-            "the session token has {} bytes instead of 16 to 1024",
-            session.len()
-        ),
+        format!("the session token has {} bytes instead of 16 to 1024", session.len()),
     )
     .advice("The host must pass the unguessable token of the browser's session."))
 }
@@ -116,9 +110,7 @@ fn session_key(session: &str) -> Result<[u8; 32]> {
 async fn visible(call: &Call, actor: &Actor, id: &str) -> Result<AccountRow> {
     let id = id.to_owned();
     let found = call.with_store(move |store| store.account(&id)).await?;
-    found
-        .filter(|row| actor.reaches(&row.account.owner))
-        .ok_or_else(Error::rights)
+    found.filter(|row| actor.reaches(&row.account.owner)).ok_or_else(Error::rights)
 }
 
 /// The provider this account may sign in at now.
@@ -230,9 +222,7 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     };
     let state = look_up_key(callback.state().expose());
     let now = call.now();
-    let taken = call
-        .with_store(move |store| store.take_consent(&state, &session, now))
-        .await;
+    let taken = call.with_store(move |store| store.take_consent(&state, &session, now)).await;
     let consent = match taken {
         Ok(TakenConsent::Taken(consent)) => consent,
         Ok(TakenConsent::Answered(before)) => return Answered::repeat(&before),
@@ -242,9 +232,7 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     let answered = conclude(call, &consent, &callback, now).await;
     answered.log(&consent.account);
     let remembered = answered.to_text();
-    let kept = call
-        .with_store(move |store| store.answer_consent(&state, &remembered))
-        .await;
+    let kept = call.with_store(move |store| store.answer_consent(&state, &remembered)).await;
     if let Err(error) = kept {
         // Only a repetition of the same callback would have read it.
         Line::new("consent_answer_lost").field("error", &error).warn();

@@ -32,13 +32,7 @@ impl Host {
         let config = config(&rig, &dir, mechanism);
         std::fs::write(&config_file, config.to_string()).expect("the configuration");
         let program = compile(&dir);
-        Host {
-            rig,
-            program,
-            config_file,
-            maildir,
-            shown: Default::default(),
-        }
+        Host { rig, program, config_file, maildir, shown: Default::default() }
     }
 
     pub fn authorize(&self) -> String {
@@ -57,10 +51,7 @@ impl Host {
     }
 
     pub fn connect_account(&self, account: &str, login: &str) {
-        let redirect = self
-            .rig
-            .browser()
-            .consent(&self.authorize_account(account), login);
+        let redirect = self.rig.browser().consent(&self.authorize_account(account), login);
         assert!(redirect.starts_with(REDIRECT_URI), "{redirect}");
         let answer = self.run(&["callback", SESSION, &redirect]);
         assert_eq!(answer.status(), OK, "{answer:?}");
@@ -73,9 +64,7 @@ impl Host {
 
     pub fn delivered(&self) -> Vec<Vec<u8>> {
         let new = std::fs::read_dir(self.maildir.join("new")).expect("the Maildir");
-        new.flatten()
-            .map(|entry| std::fs::read(entry.path()).expect("a message"))
-            .collect()
+        new.flatten().map(|entry| std::fs::read(entry.path()).expect("a message")).collect()
     }
 
     pub fn run(&self, step: &[&str]) -> Answer {
@@ -100,13 +89,9 @@ impl Host {
         let log = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}\n{said}{log}", output.status);
         self.shown.borrow_mut().push_str(&log);
-        let lines = said
-            .lines()
-            .map(|line| line.split_once(' ').unwrap_or((line, "")));
+        let lines = said.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
         Answer {
-            lines: lines
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            lines: lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             log: log.into(),
         }
     }
@@ -116,17 +101,11 @@ impl Host {
         self.rig.provider.stop();
         let shown = self.shown.borrow();
         assert!(shown.contains("event="), "the log was not captured");
-        assert!(
-            !shown.contains(CLIENT_SECRET),
-            "the client's secret is in the log"
-        );
+        assert!(!shown.contains(CLIENT_SECRET), "the client's secret is in the log");
         let bearer = "Bearer ";
         assert!(!shown.contains(bearer), "a bearer token is in the log");
         let given = self.rig.provider.given();
-        assert!(
-            given.iter().any(|(kind, _)| kind == "RefreshToken"),
-            "nothing was given"
-        );
+        assert!(given.iter().any(|(kind, _)| kind == "RefreshToken"), "nothing was given");
         for (kind, token) in given {
             assert!(!shown.contains(&token), "a {kind} is in the log");
             for file in ["store.db", "store.db-wal"] {
@@ -148,21 +127,15 @@ pub struct Answer {
 
 impl Answer {
     pub fn text(&self, name: &str) -> &str {
-        self.lines
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name} in {self:?}"))
+        self.lines.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
     pub fn number(&self, name: &str) -> u64 {
-        self.text(name)
-            .parse()
-            .unwrap_or_else(|_| panic!("{name} is no number in {self:?}"))
+        self.text(name).parse().unwrap_or_else(|_| panic!("{name} is no number in {self:?}"))
     }
 
     pub fn status(&self) -> i32 {
-        self.text("status")
-            .parse()
-            .unwrap_or_else(|_| panic!("no status in {self:?}"))
+        self.text("status").parse().unwrap_or_else(|_| panic!("no status in {self:?}"))
     }
 }
 
@@ -210,15 +183,7 @@ fn compile(dir: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = dir.join("collect");
     let output = Command::new(server::program("cc"))
-        .args([
-            "-std=c99",
-            "-Wall",
-            "-Wextra",
-            "-Wpedantic",
-            "-Werror",
-            "-O1",
-            "-I",
-        ])
+        .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-I"])
         .arg(root.join("include"))
         .arg("-o")
         .arg(&program)
@@ -226,11 +191,7 @@ fn compile(dir: &Path) -> PathBuf {
         .arg("-ldl")
         .output()
         .expect("the C compiler starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     program
 }
 
@@ -238,10 +199,6 @@ fn compile(dir: &Path) -> PathBuf {
 fn library() -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let library = test.with_file_name("libmultipop.so");
-    assert!(
-        library.exists(),
-        "the library was not built: {}",
-        library.display()
-    );
+    assert!(library.exists(), "the library was not built: {}", library.display());
     library
 }

@@ -139,10 +139,7 @@ fn refused_message_begins_nothing() {
     let mut talk = Talk::greeted();
     talk.send(Command::Retr(9));
     talk.says("-ERR no such message\r\n");
-    assert!(matches!(
-        talk.heard().as_slice(),
-        [Heard::Refused(Verb::Retr, 9, _)]
-    ));
+    assert!(matches!(talk.heard().as_slice(), [Heard::Refused(Verb::Retr, 9, _)]));
     assert_eq!(talk.session.outstanding(), 0);
 }
 

@@ -14,11 +14,7 @@ use super::talk::{LIMITS, login, token};
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
 async fn pair() -> (Wire, TcpStream) {
@@ -105,10 +101,7 @@ fn dropped_futures_lose_and_repeat_nothing() {
         let mut dropped = 0;
         while answers < COMMANDS {
             while let Some(event) = wire.step().expect("in step") {
-                assert!(
-                    matches!(&event, Event::Capabilities(found) if found.top),
-                    "{event:?}"
-                );
+                assert!(matches!(&event, Event::Capabilities(found) if found.top), "{event:?}");
                 answers += 1;
             }
             if answers == COMMANDS {
@@ -129,10 +122,7 @@ fn dropped_futures_lose_and_repeat_nothing() {
 fn i13_bytes_from_before_a_command_are_not_its_answer() {
     run(async {
         let (mut wire, mut server) = pair().await;
-        server
-            .write_all(b"+OK ready\r\n+OK forged\r\n")
-            .await
-            .expect("greeting");
+        server.write_all(b"+OK ready\r\n+OK forged\r\n").await.expect("greeting");
         assert_eq!(event(&mut wire).await, "Greeting");
         while !wire.buffered() {
             wire.fill(LIMIT).await.expect("connected");
@@ -168,10 +158,7 @@ fn i08_bytes_in_clear_behind_the_answer_to_stls_end_it() {
         server.write_all(b"+OK ready\r\n").await.expect("greeting");
         assert_eq!(event(&mut wire).await, "Greeting");
         wire.send(Command::Stls).expect("STLS");
-        server
-            .write_all(b"+OK begin\r\n+OK injected\r\n")
-            .await
-            .expect("answer");
+        server.write_all(b"+OK begin\r\n+OK injected\r\n").await.expect("answer");
         let answer = event(&mut wire).await;
         assert!(answer.contains(&format!("{:?}", Verb::Stls)), "{answer}");
         while !wire.buffered() {
@@ -184,10 +171,7 @@ fn i08_bytes_in_clear_behind_the_answer_to_stls_end_it() {
             .expect("versions")
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        let error = wire
-            .upgrade(&Arc::new(config), "pop.example.net", LIMITS)
-            .await
-            .expect_err("injected");
+        let error = wire.upgrade(&Arc::new(config), "pop.example.net", LIMITS).await.expect_err("injected");
         assert_eq!(error.cause, "protocol.stls");
     });
 }

@@ -87,21 +87,13 @@ impl Dovecot {
         }
         let written = maildir.join("tmp").join("being-delivered");
         let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&written)
-            .expect("a new message");
+        let mut file =
+            options.write(true).create_new(true).mode(0o644).open(&written).expect("a new message");
         file.write_all(message).expect("a new message");
         chown(&written, Some(self.owner.uid), Some(self.owner.gid)).expect("the message's owner");
         for _ in 0..times {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let name = format!(
-                "{}.M{number}P{}.localhost",
-                1_700_000_000 + number,
-                std::process::id()
-            );
+            let name = format!("{}.M{number}P{}.localhost", 1_700_000_000 + number, std::process::id());
             fs::hard_link(&written, maildir.join("new").join(&name)).expect("a new message");
         }
         fs::remove_file(&written).expect("a new message");
@@ -134,32 +126,18 @@ impl Dovecot {
             .arg(&self.config_file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(
-                OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(&self.log_file)
-                    .expect("the log file"),
-            )
+            .stderr(OpenOptions::new().create(true).append(true).open(&self.log_file).expect("the log file"))
             .spawn()
             .expect("setpriv starts");
         let ports = [self.pop3s_port, self.pop3_port, self.lmtp_port];
         wait_until("Dovecot", &mut child, &self.log_file, || {
-            ports
-                .iter()
-                .all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
+            ports.iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
         });
         self.child = Some(child);
     }
 
     fn config(&self, base: &Path, pki: &Pki, oauth2_file: &Path, extra: &str) -> String {
-        let Owner {
-            internal,
-            login,
-            group,
-            uid,
-            gid,
-        } = &self.owner;
+        let Owner { internal, login, group, uid, gid } = &self.owner;
         format!(
             "base_dir = {base}
 state_dir = {base}
@@ -256,14 +234,8 @@ impl Owner {
                 gid: nobody.gid,
             };
         }
-        let user = User::from_uid(Uid::effective())
-            .ok()
-            .flatten()
-            .expect("this process's user");
-        let group = Group::from_gid(Gid::effective())
-            .ok()
-            .flatten()
-            .expect("this process's group");
+        let user = User::from_uid(Uid::effective()).ok().flatten().expect("this process's user");
+        let group = Group::from_gid(Gid::effective()).ok().flatten().expect("this process's group");
         Owner {
             internal: user.name.clone(),
             login: user.name,

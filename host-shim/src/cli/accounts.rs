@@ -59,12 +59,7 @@ impl Accounts {
         let mut instance = opened::open(common, console, &self.configured.config, log)?;
         let actor = &self.configured.actor;
         match &self.verb {
-            Verb::List {
-                account,
-                realm,
-                after,
-                limit,
-            } => {
+            Verb::List { account, realm, after, limit } => {
                 let query = Query {
                     actor,
                     account: account.as_deref(),

@@ -57,12 +57,7 @@ impl Fetch {
         let progress = Box::new(Progress::new(console.clone()));
         let mut instance = opened::open(common, console, config, progress)?;
         interrupt.cancels(instance.canceller())?;
-        let what = What {
-            actor: &self.actor,
-            account,
-            deadline_s: self.deadline,
-            now,
-        };
+        let what = What { actor: &self.actor, account, deadline_s: self.deadline, now };
         match (&self.maildir, &self.lmtp) {
             (Some(maildir), _) => what.fetch(&mut instance, Maildir::new(address(maildir)?), console),
             (None, Some(lmtp)) => {
