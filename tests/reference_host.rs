@@ -92,7 +92,7 @@ fn taken(fetch: &mut Command) -> u64 {
     let reports = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let report = reports
         .filter(|line| line["type"] == "report")
-        .last()
+        .next_back()
         .unwrap_or_else(|| panic!("no report in {said}"));
     report["report"]["messages_taken"].as_u64().unwrap_or_else(|| panic!("no count in {report}"))
 }
