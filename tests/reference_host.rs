@@ -89,11 +89,9 @@ fn taken(fetch: &mut Command) -> u64 {
     let output = fetch.output().expect("multipop-host starts");
     let (said, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{said}\n{log}", output.status);
-    let reports = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let report = reports
-        .filter(|line| line["type"] == "report")
-        .next_back()
-        .unwrap_or_else(|| panic!("no report in {said}"));
+    let mut lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let report =
+        lines.rfind(|line| line["type"] == "report").unwrap_or_else(|| panic!("no report in {said}"));
     report["report"]["messages_taken"].as_u64().unwrap_or_else(|| panic!("no count in {report}"))
 }
 
