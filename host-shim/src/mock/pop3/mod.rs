@@ -19,6 +19,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod around;
 mod auth;
 mod body;
 mod commands;

@@ -307,7 +307,8 @@ pub enum What {
     CloseAfterDoing,
     /// Replies, then closes.
     CloseAfterReply,
-    /// Closes after so many octets of the multi-line reply, status line not counted.
+    /// Closes after so many octets of the multi-line reply, status line not counted; in any case before
+    /// the terminator.
     DropAfter(u64),
     /// Ends the reply after so many octets with a terminator as if that were all: undetectable by design.
     Truncate(u64),

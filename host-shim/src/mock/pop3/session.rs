@@ -5,13 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::body::{Content, Sending};
 use super::mailbox::{Message, Uidl};
-use super::script::{Pipelining, Script, Verb, What};
+use super::script::{Script, Verb, What};
 use super::server::{Shared, Transport};
-use super::stop::Moment;
 use super::wire::Wire;
 
 /// How a session goes on.
@@ -34,7 +33,7 @@ pub(super) struct Session {
     pub deleted: BTreeSet<usize>,
     pub retrieved: BTreeSet<usize>,
     /// Holds the first of two replies that are to change places.
-    held: Option<Vec<u8>>,
+    pub held: Option<Vec<u8>>,
 }
 
 /// A command as read: the verb, its arguments, and the message it is about.
@@ -67,7 +66,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 impl Session {
     async fn run(&mut self) -> io::Result<Flow> {
         let script = self.script();
-        self.wire.follow(&script);
+        self.wire.follow(&script, false);
         if self.shared.transport == Transport::Tls {
             sleep(script.round_trip * 2).await;
             self.secure().await?;
@@ -78,16 +77,10 @@ impl Session {
         }
         loop {
             let script = self.script();
-            self.wire.follow(&script);
-            let idle = if self.user.is_some() {
-                script.idle
-            } else {
-                script.idle_before_login
-            };
-            let Ok(line) = timeout(idle, self.wire.line()).await else {
+            self.wire.follow(&script, self.user.is_some());
+            let Some(line) = self.wire.line().await? else {
                 return Ok(Flow::Close);
             };
-            let Some(line) = line? else { return Ok(Flow::Drop) };
             match self.command(&self.script(), &line).await? {
                 Flow::Go => {}
                 flow => return Ok(flow),
@@ -132,159 +125,6 @@ impl Session {
         let command = self.parse(line);
         self.note(&command, line);
         self.around(script, &command).await
-    }
-
-    /// A command with the halts and faults around it.
-    pub async fn around(&mut self, script: &Script, command: &Command) -> io::Result<Flow> {
-        self.halt(command, Moment::Before).await?;
-        let fault = script.fault(command.verb, command.uidl.as_deref());
-        if let Some(flow) = self.instead(script, command, fault.as_ref()).await? {
-            return Ok(flow);
-        }
-        let mark = self.wire.mark();
-        let flow = self.perform(script, command, fault.as_ref()).await?;
-        if flow == Flow::Drop || command.verb == Verb::Auth {
-            return Ok(flow);
-        }
-        match self.after(script, command, fault.as_ref(), mark).await? {
-            Flow::Go => Ok(flow),
-            other => Ok(other),
-        }
-    }
-
-    /// The faults that stand in place of the command. None: go on.
-    async fn instead(
-        &mut self,
-        script: &Script,
-        command: &Command,
-        fault: Option<&What>,
-    ) -> io::Result<Option<Flow>> {
-        let flow = match fault {
-            Some(What::Err(text)) => {
-                self.say(script, &format!("-ERR {text}"));
-                if command.verb == Verb::Quit {
-                    Flow::Close
-                } else {
-                    Flow::Go
-                }
-            }
-            Some(What::Raw(bytes)) => {
-                self.wire.say(bytes);
-                if command.verb == Verb::Quit {
-                    Flow::Close
-                } else {
-                    Flow::Go
-                }
-            }
-            Some(What::Close) => {
-                self.wire.flush().await?;
-                Flow::Drop
-            }
-            Some(What::Stall(pause)) => {
-                self.wire.flush().await?;
-                sleep(*pause).await;
-                return Ok(None);
-            }
-            Some(What::Endless { prefix, unit }) => {
-                self.wire.say(prefix);
-                loop {
-                    self.wire.say(unit);
-                    self.wire.relieve().await?;
-                }
-            }
-            Some(What::EndlessListing) => {
-                self.say(script, "+OK");
-                for number in 1_u64.. {
-                    self.say(script, &format!("{number} {}", 100_000 + number));
-                    self.wire.relieve().await?;
-                }
-                Flow::Drop
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(flow))
-    }
-
-    /// What happens between the effect and the next command; the reply stands in the wire since `mark`.
-    async fn after(
-        &mut self,
-        script: &Script,
-        command: &Command,
-        fault: Option<&What>,
-        mark: usize,
-    ) -> io::Result<Flow> {
-        let stopping = !self.shared.stops.is_empty();
-        if stopping || command.verb == Verb::Quit {
-            let reply = self.wire.unsay(mark);
-            self.halt(command, Moment::BeforeReply).await?;
-            if command.verb == Verb::Quit {
-                if stopping && self.wire.peer_is_gone().await {
-                    return Ok(Flow::Drop);
-                }
-                self.update(script);
-            }
-            self.wire.say(&reply);
-        }
-        match fault {
-            Some(What::CloseAfterDoing) => {
-                self.wire.unsay(mark);
-                self.wire.flush().await?;
-                return Ok(Flow::Drop);
-            }
-            Some(What::CloseAfterReply) => {
-                self.wire.flush().await?;
-                return Ok(Flow::Drop);
-            }
-            Some(What::ExtraAfter(bytes)) => self.wire.say(bytes),
-            _ => {}
-        }
-        self.mix(script, mark);
-        self.halt(command, Moment::AfterReply).await?;
-        Ok(Flow::Go)
-    }
-
-    /// What a server that cannot pipeline does with what came along.
-    fn mix(&mut self, script: &Script, mark: usize) {
-        match script.pipelining {
-            Pipelining::InOrder => {}
-            Pipelining::Discards => {
-                self.wire.discard();
-            }
-            Pipelining::Reorders => match self.held.take() {
-                Some(held) => self.wire.say(&held),
-                None if self.wire.has_line() => self.held = Some(self.wire.unsay(mark)),
-                None => {}
-            },
-        }
-    }
-
-    async fn halt(&mut self, command: &Command, moment: Moment) -> io::Result<()> {
-        if self.shared.stops.is_empty() {
-            return Ok(());
-        }
-        self.wire.flush().await?;
-        let shared = self.shared.clone();
-        shared
-            .stops
-            .pass(command.verb, command.uidl.as_deref(), moment)
-            .await;
-        Ok(())
-    }
-
-    /// QUIT's effect, RFC 1939 §6.
-    fn update(&mut self, script: &Script) {
-        let Some(user) = self.user.clone() else { return };
-        let gone = if script.retr_is_final {
-            &self.retrieved
-        } else {
-            &self.deleted
-        };
-        let gone: Vec<Message> = gone
-            .iter()
-            .map(|number| self.listed[number - 1].clone())
-            .collect();
-        self.shared.mailboxes.expunge(&user, &gone);
-        self.leave();
     }
 
     /// The mailbox is free for another session.

@@ -32,6 +32,7 @@ pub(super) struct Wire {
     asked_at: Instant,
     asked: bool,
     ended: bool,
+    idle: Duration,
     round_trip: Duration,
     drip: Option<Drip>,
     journal: Journal,
@@ -63,6 +64,7 @@ impl Wire {
             asked_at: Instant::now(),
             asked: true,
             ended: false,
+            idle: Duration::from_secs(60),
             round_trip: Duration::ZERO,
             drip: None,
             journal,
@@ -70,7 +72,12 @@ impl Wire {
     }
 
     /// Takes over what a script says about timing.
-    pub fn follow(&mut self, script: &Script) {
+    pub fn follow(&mut self, script: &Script, logged_in: bool) {
+        self.idle = if logged_in {
+            script.idle
+        } else {
+            script.idle_before_login
+        };
         self.round_trip = script.round_trip;
         self.drip = script.drip;
     }
@@ -92,7 +99,7 @@ impl Wire {
         matches!(self.stream, Stream::Tls(_))
     }
 
-    /// The next line without its end; None at the end. What is to be said is said before waiting.
+    /// The next line without its end; None at the end or after too long a silence. What is to be said is said before waiting.
     pub async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.incoming) {
@@ -108,8 +115,11 @@ impl Wire {
                 return Err(io::ErrorKind::InvalidData.into());
             }
             self.flush().await?;
-            if self.ended || !self.read().await? {
-                return Ok(None);
+            let idle = self.idle;
+            match timeout(idle, self.read()).await {
+                Ok(Ok(true)) => {}
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(false)) | Err(_) => return Ok(None),
             }
         }
     }
