@@ -179,7 +179,8 @@ impl Session {
             .first()
             .and_then(|word| word.parse().ok())
             .filter(|_| verb != Verb::Auth);
-        let message = number.and_then(|number: usize| self.listed.get(number.wrapping_sub(1)));
+        let there = number.filter(|number| !self.deleted.contains(number));
+        let message = there.and_then(|number: usize| self.listed.get(number.wrapping_sub(1)));
         Command {
             verb,
             number,

@@ -48,6 +48,8 @@ enum Stream {
 const LINE_LIMIT: usize = 1 << 20;
 /// How much is read ahead while a reply waits for its round trip.
 const AHEAD: usize = 256 * 1024;
+/// Room for one TLS record, so that what came together is seen together.
+const AT_ONCE: usize = 16 * 1024;
 /// How much is gathered before it is written.
 const GATHERED: usize = 64 * 1024;
 
@@ -92,6 +94,7 @@ impl Wire {
         self.consumed = self.received;
         let tls = TlsAcceptor::from(config).accept(tcp).await?;
         self.stream = Stream::Tls(Box::new(tls));
+        self.asked_at = Instant::now();
         Ok(())
     }
 
@@ -223,6 +226,7 @@ impl Wire {
     }
 
     async fn read(&mut self) -> io::Result<bool> {
+        self.incoming.reserve(AT_ONCE);
         let read = match &mut self.stream {
             Stream::Plain(stream) => stream.read_buf(&mut self.incoming).await,
             Stream::Tls(stream) => stream.read_buf(&mut self.incoming).await,
