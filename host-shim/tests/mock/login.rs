@@ -234,3 +234,42 @@ fn capa_is_refused_or_endless() {
         assert_eq!(c.line(), "X-MORE");
     }
 }
+
+#[test]
+fn a_server_of_one_tls_version() {
+    let s = setting(Script::dovecot());
+    let config = s.pki.good.server_of(&[&rustls::version::TLS12]).unwrap();
+    let server = Server::builder(&s.tokens, Script::dovecot())
+        .tls(config)
+        .start()
+        .unwrap();
+    let port = server.address().port();
+    assert_eq!(
+        Client::tls(port, &s.pki, "localhost").unwrap().line(),
+        "+OK ready"
+    );
+    let only_13 = s.pki.client_of(&[&rustls::version::TLS13]).unwrap();
+    let mut connection = rustls::ClientConnection::new(only_13, "localhost".try_into().unwrap()).unwrap();
+    let mut tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    assert!(connection.complete_io(&mut tcp).is_err());
+}
+
+#[test]
+fn certificates_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = multipop_host::mock::pki::Pki::new().unwrap();
+    pki.write(folder.path()).unwrap();
+    for name in [
+        "ca.pem",
+        "good.pem",
+        "good.key",
+        "wrong-name.pem",
+        "expired.pem",
+        "other-ca.key",
+    ] {
+        let pem = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(pem.starts_with("-----BEGIN "), "{name}");
+    }
+    let other = pki.for_names(&["pop.example.com"]).unwrap();
+    assert!(other.server().is_ok() && other.chain_pem() != pki.good.chain_pem());
+}

@@ -409,3 +409,49 @@ fn a_huge_message_streams() {
     let prefix = c.octets(3_000_000);
     assert!(prefix.starts_with(b"Message-ID: "));
 }
+
+#[test]
+fn a_fault_of_one_user_is_not_anothers() {
+    let s = three(Script::dovecot());
+    s.tokens.accept("bobs", "bob@contoso.example");
+    let of_bob = |verb, what| Fault::new(At::Verb(verb), what).of_user("bob@contoso.example");
+    s.server.change(|script| {
+        script
+            .faults
+            .push(of_bob(Verb::AuthData, What::Err(codes::IN_USE.to_owned())).times(1));
+        script.faults.push(of_bob(Verb::Noop, What::Close));
+    });
+    assert_eq!(s.login().ask("NOOP"), "+OK");
+    let mut bob = s.connect();
+    assert_eq!(
+        bob.auth("bob@contoso.example", "bobs"),
+        format!("-ERR {}", codes::IN_USE)
+    );
+    assert!(bob.auth("bob@contoso.example", "bobs").starts_with("+OK"));
+    assert_eq!(bob.ask("NOOP"), "<closed>");
+    assert_eq!(s.server.journal().count_by("Bob@contoso.example", Verb::Noop), 1);
+    assert_eq!(s.server.journal().count(Verb::Noop), 2);
+}
+
+#[test]
+fn a_mailbox_of_gigabytes_costs_little() {
+    let s = setting(Script::dovecot());
+    s.server.mailboxes().fill(ALICE, 80, 50 << 20, 1);
+    let mut c = s.login();
+    assert_eq!(c.ask("STAT"), format!("+OK 80 {}", 80_u64 * (50 << 20)));
+    for number in 1..=4 {
+        assert_eq!(c.ask(&format!("RETR {number}")), "+OK");
+        for _ in 0..800 {
+            c.octets(1 << 16);
+        }
+        while c.line() != "." {}
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    // All tests of this file share the process, some hold ten megabytes; one message is fifty.
+    assert!(peak < 200_000, "{peak} kB");
+}

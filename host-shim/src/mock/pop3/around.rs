@@ -13,7 +13,8 @@ impl Session {
     /// A command with the halts and faults around it.
     pub(super) async fn around(&mut self, script: &Script, command: &Command) -> io::Result<Flow> {
         self.halt(command, Moment::Before).await?;
-        let fault = script.fault(command.verb, command.uidl.as_deref());
+        let user = self.user.as_deref().or(command.claimed.as_deref());
+        let fault = script.fault(command.verb, command.uidl.as_deref(), user);
         if let Some(flow) = self.instead(script, command, fault.as_ref()).await? {
             return Ok(flow);
         }

@@ -140,11 +140,12 @@ impl Script {
     }
 
     /// The fault due at this command, used up once.
-    pub(super) fn fault(&self, verb: Verb, uidl: Option<&[u8]>) -> Option<What> {
-        self.faults
+    pub(super) fn fault(&self, verb: Verb, uidl: Option<&[u8]>, user: Option<&str>) -> Option<What> {
+        let due = self
+            .faults
             .iter()
-            .find(|fault| fault.at.fits(verb, uidl) && fault.take())
-            .map(|fault| fault.what.clone())
+            .find(|fault| fault.fits(verb, uidl, user) && fault.take())?;
+        Some(due.what.clone())
     }
 }
 
@@ -263,6 +264,7 @@ impl At {
 #[derive(Clone, Debug)]
 pub struct Fault {
     at: At,
+    user: Option<String>,
     what: What,
     left: Arc<AtomicU32>,
 }
@@ -271,6 +273,7 @@ impl Fault {
     pub fn new(at: At, what: What) -> Fault {
         Fault {
             at,
+            user: None,
             what,
             left: Arc::new(AtomicU32::new(u32::MAX)),
         }
@@ -280,6 +283,19 @@ impl Fault {
     pub fn times(self, count: u32) -> Fault {
         self.left.store(count, Ordering::Relaxed);
         self
+    }
+
+    /// Only for this user: at the credentials, and after login.
+    pub fn of_user(self, user: &str) -> Fault {
+        Fault {
+            user: Some(user.to_owned()),
+            ..self
+        }
+    }
+
+    fn fits(&self, verb: Verb, uidl: Option<&[u8]>, user: Option<&str>) -> bool {
+        let of_user = |wanted: &String| user.is_some_and(|user| user.eq_ignore_ascii_case(wanted));
+        self.at.fits(verb, uidl) && self.user.as_ref().is_none_or(of_user)
     }
 
     fn take(&self) -> bool {

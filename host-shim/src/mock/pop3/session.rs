@@ -42,6 +42,8 @@ pub(super) struct Command {
     pub words: Vec<String>,
     pub number: Option<usize>,
     pub uidl: Option<Uidl>,
+    /// Whose credentials these are.
+    pub claimed: Option<String>,
 }
 
 /// Serves a connection until it ends.
@@ -103,12 +105,13 @@ impl Session {
     }
 
     async fn greet(&mut self, script: &Script) -> io::Result<Flow> {
-        let fault = script.fault(Verb::Greeting, None);
+        let fault = script.fault(Verb::Greeting, None, None);
         let greeting = Command {
             verb: Verb::Greeting,
             words: Vec::new(),
             number: None,
             uidl: None,
+            claimed: None,
         };
         if let Some(flow) = self.instead(script, &greeting, fault.as_ref()).await? {
             return Ok(if matches!(fault, Some(What::Err(_))) {
@@ -185,6 +188,7 @@ impl Session {
             verb,
             number,
             uidl: message.map(|message| message.uidl.clone()),
+            claimed: None,
             words,
         }
     }
