@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use multipop_host::mock::pki::Pki;
-use multipop_host::mock::pop3::{Script, Server};
+use multipop_host::mock::pop3::{Message, Script, Server};
 use multipop_host::mock::{TokenTable, mail::Body};
 use rustls::{ClientConnection, StreamOwned};
 
@@ -165,4 +165,13 @@ pub fn oauthbearer(user: &str, port: u16, token: &str) -> String {
 /// A small message.
 pub fn note(text: &str) -> Body {
     Body::from_bytes(format!("Subject: {text}\r\n\r\n{text}\r\n"))
+}
+
+/// A server whose one mailbox holds three small messages with the UIDLs a, b and c.
+pub fn three(script: Script) -> Setting {
+    let s = setting(script);
+    for (uidl, text) in [("a", "one"), ("b", "two"), ("c", "three")] {
+        s.server.mailboxes().push(ALICE, Message::new(uidl, note(text)));
+    }
+    s
 }

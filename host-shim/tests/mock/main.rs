@@ -3,7 +3,10 @@
 
 mod client;
 mod crash;
+mod faults;
 mod idp;
 mod login;
 mod mail;
+mod person;
+mod token;
 mod wire;

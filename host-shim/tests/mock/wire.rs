@@ -1,21 +1,11 @@
-//! Listings, messages, faults, time: what the server says and how it fails to.
+//! Listings, messages, time: what a well-behaved server says, and mail that is hard to say.
 
 use std::time::{Duration, Instant};
 
 use multipop_host::mock::mail::{Body, Odd};
-use multipop_host::mock::pop3::{
-    At, Drip, Fault, Listing, Message, Pipelining, Script, Transport, Verb, What, codes,
-};
+use multipop_host::mock::pop3::{Message, Script, Server, Transport, Verb};
 
-use crate::client::{ALICE, Client, Setting, note, setting};
-
-fn three(script: Script) -> Setting {
-    let s = setting(script);
-    for (uidl, text) in [("a", "one"), ("b", "two"), ("c", "three")] {
-        s.server.mailboxes().push(ALICE, Message::new(uidl, note(text)));
-    }
-    s
-}
+use crate::client::{ALICE, Client, note, setting, three};
 
 #[test]
 fn a_whole_session_and_deletion_by_an_answered_quit_only() {
@@ -125,26 +115,6 @@ fn truncation_trap_and_glued_terminator_and_bare_lf() {
 }
 
 #[test]
-fn listings_that_contradict() {
-    let s = three(Script::dovecot());
-    let seen = |listing| {
-        s.server.change(|script| script.listing = listing);
-        let mut c = s.login();
-        let stat = c.ask("STAT").split(' ').nth(1).unwrap().to_owned();
-        (stat, c.ask_lines("UIDL").join(","), c.ask_lines("LIST").len())
-    };
-    let expect = |stat: &str, uidl: &str, list| (stat.to_owned(), uidl.to_owned(), list);
-    assert_eq!(seen(Listing::Honest), expect("3", "1 a,2 b,3 c", 3));
-    assert_eq!(seen(Listing::StatTooHigh), expect("4", "1 a,2 b,3 c", 3));
-    assert_eq!(seen(Listing::UidlLacksLast), expect("3", "1 a,2 b", 3));
-    assert_eq!(seen(Listing::ListLacksLast), expect("3", "1 a,2 b,3 c", 2));
-    assert_eq!(seen(Listing::NumberTwice), expect("3", "1 a,1 b,3 c", 3));
-    assert_eq!(seen(Listing::OutOfRange), expect("3", "1 a,2 b,3000000 c", 3));
-    assert_eq!(seen(Listing::Reversed), expect("3", "3 c,2 b,1 a", 3));
-    assert_eq!(seen(Listing::Garbage), expect("3", "one a,2 b,3 c", 3));
-}
-
-#[test]
 fn spaces_duplicates_resets_growth_and_windows() {
     let s = three(Script {
         uidl_spaces: (3, 1),
@@ -194,138 +164,6 @@ fn gmail_pops_what_was_retrieved_at_quit() {
 }
 
 #[test]
-fn faults_at_commands_and_messages() {
-    let s = three(Script::dovecot());
-    let fault = |at, what| {
-        s.server
-            .change(|script| script.faults = vec![Fault::new(at, what)])
-    };
-    let b: multipop_host::mock::pop3::Uidl = b"b".as_slice().into();
-
-    fault(
-        At::Message(Verb::Retr, b.clone()),
-        What::Err(codes::UTF8.to_owned()),
-    );
-    let mut c = s.login();
-    c.retrieve(1);
-    assert_eq!(c.ask("RETR 2"), format!("-ERR {}", codes::UTF8));
-
-    fault(At::Message(Verb::Retr, b.clone()), What::DropAfter(10));
-    let mut c = s.login();
-    c.retrieve(3);
-    c.ask("RETR 2");
-    assert_eq!(c.rest(), b"Subject: t");
-
-    fault(At::Message(Verb::Retr, b.clone()), What::DropAfter(u64::MAX));
-    let mut c = s.login();
-    c.ask("RETR 2");
-    assert_eq!(c.rest(), note("two").to_vec(), "all but the terminator");
-
-    fault(At::Message(Verb::Retr, b.clone()), What::Truncate(10));
-    let mut c = s.login();
-    assert_eq!(c.retrieve(2), b"Subject: t\r\n");
-
-    fault(At::Verb(Verb::Retr), What::ExtraAfter(b"+OK more\r\n".to_vec()));
-    c.retrieve(1);
-    assert_eq!(c.line(), "+OK more");
-
-    fault(At::Verb(Verb::Noop), What::Raw(b"\r\n".to_vec()));
-    assert_eq!(c.ask("NOOP"), "");
-
-    fault(At::Verb(Verb::Uidl), What::EndlessListing);
-    assert_eq!(c.ask("UIDL"), "+OK");
-    for number in 1..5000 {
-        assert!(c.line().starts_with(&format!("{number} ")));
-    }
-
-    fault(At::Any, What::Stall(Duration::from_millis(150)));
-    let began = Instant::now();
-    s.login();
-    assert!(began.elapsed() >= Duration::from_millis(400));
-}
-
-#[test]
-fn dele_and_quit_are_lost_before_or_after_their_effect() {
-    let s = three(Script::dovecot());
-    let fault = |verb, what| {
-        s.server
-            .change(|script| script.faults = vec![Fault::new(At::Verb(verb), what)])
-    };
-    let left = || s.server.mailboxes().uidls(ALICE).len();
-
-    for what in [What::Close, What::CloseAfterDoing] {
-        fault(Verb::Dele, what);
-        let mut c = s.login();
-        assert_eq!(c.ask("DELE 1"), "<closed>");
-    }
-    fault(Verb::Dele, What::CloseAfterReply);
-    let mut c = s.login();
-    assert!(c.ask("DELE 1").starts_with("+OK"));
-    assert_eq!(c.line(), "<closed>");
-    assert_eq!(left(), 3);
-
-    for (what, reply, expected) in [
-        (
-            What::Err("some messages not removed".to_owned()),
-            "-ERR some messages not removed",
-            3,
-        ),
-        (What::Close, "<closed>", 3),
-        (What::CloseAfterDoing, "<closed>", 2),
-    ] {
-        fault(Verb::Quit, what);
-        let mut c = s.login();
-        c.ask("DELE 1");
-        assert_eq!(c.ask("QUIT"), reply);
-        assert_eq!(left(), expected);
-    }
-}
-
-#[test]
-fn hostile_greetings() {
-    let s = setting(Script::dovecot());
-    let fault = |what| {
-        s.server
-            .change(|script| script.faults = vec![Fault::new(At::Verb(Verb::Greeting), what)])
-    };
-    let port = s.server.address().port();
-    let connect = || Client::tls(port, &s.pki, "127.0.0.1").unwrap();
-    fault(What::Endless {
-        prefix: b"+OK ".to_vec(),
-        unit: b"x".repeat(1000),
-    });
-    assert_eq!(connect().octets(100_000)[99_999], b'x');
-    fault(What::Err(codes::SYS_TEMP.to_owned()));
-    let mut c = connect();
-    assert_eq!(c.line(), format!("-ERR {}", codes::SYS_TEMP));
-    assert_eq!(c.line(), "<closed>");
-    fault(What::Close);
-    assert_eq!(connect().line(), "<closed>");
-}
-
-#[test]
-fn silence_ends_and_drips_drip() {
-    let s = three(Script {
-        idle: Duration::from_millis(200),
-        ..Script::dovecot()
-    });
-    let began = Instant::now();
-    assert_eq!(s.login().line(), "<closed>");
-    assert!(began.elapsed() >= Duration::from_millis(200));
-    s.server.change(|script| {
-        script.idle = Duration::from_secs(60);
-        script.drip = Some(Drip {
-            octets: 2,
-            pause: Duration::from_millis(10),
-        });
-    });
-    let began = Instant::now();
-    let mut c = s.connect();
-    assert!(began.elapsed() >= Duration::from_millis(40));
-    assert!(c.ask("NOOP").starts_with("-ERR"));
-}
-
-#[test]
 fn round_trips_are_counted_and_can_cost() {
     let s = three(Script {
         round_trip: Duration::from_millis(40),
@@ -356,29 +194,9 @@ fn round_trips_are_counted_and_can_cost() {
 }
 
 #[test]
-fn pipelining_misbehaves_on_request() {
-    let s = three(Script {
-        pipelining: Pipelining::Reorders,
-        ..Script::dovecot()
-    });
-    let mut c = s.login();
-    c.send("UIDL 1\r\nUIDL 2");
-    assert_eq!((c.line(), c.line()), ("+OK 2 b".to_owned(), "+OK 1 a".to_owned()));
-    s.server.change(|script| {
-        script.pipelining = Pipelining::Discards;
-        script.idle = Duration::from_millis(300);
-    });
-    c.send("UIDL 1\r\nUIDL 2\r\nUIDL 3");
-    assert_eq!(
-        (c.line(), c.line()),
-        ("+OK 1 a".to_owned(), "<closed>".to_owned())
-    );
-}
-
-#[test]
 fn a_clear_server_speaks_in_clear() {
     let s = three(Script::dovecot());
-    let server = multipop_host::mock::pop3::Server::builder(&s.tokens, Script::dovecot())
+    let server = Server::builder(&s.tokens, Script::dovecot())
         .transport(Transport::Clear)
         .mailboxes(s.server.mailboxes())
         .validator(|user, token| (user, token) == ("bob", "anything"))
@@ -408,29 +226,6 @@ fn a_huge_message_streams() {
     c.ask("RETR 1");
     let prefix = c.octets(3_000_000);
     assert!(prefix.starts_with(b"Message-ID: "));
-}
-
-#[test]
-fn a_fault_of_one_user_is_not_anothers() {
-    let s = three(Script::dovecot());
-    s.tokens.accept("bobs", "bob@contoso.example");
-    let of_bob = |verb, what| Fault::new(At::Verb(verb), what).of_user("bob@contoso.example");
-    s.server.change(|script| {
-        script
-            .faults
-            .push(of_bob(Verb::AuthData, What::Err(codes::IN_USE.to_owned())).times(1));
-        script.faults.push(of_bob(Verb::Noop, What::Close));
-    });
-    assert_eq!(s.login().ask("NOOP"), "+OK");
-    let mut bob = s.connect();
-    assert_eq!(
-        bob.auth("bob@contoso.example", "bobs"),
-        format!("-ERR {}", codes::IN_USE)
-    );
-    assert!(bob.auth("bob@contoso.example", "bobs").starts_with("+OK"));
-    assert_eq!(bob.ask("NOOP"), "<closed>");
-    assert_eq!(s.server.journal().count_by("Bob@contoso.example", Verb::Noop), 1);
-    assert_eq!(s.server.journal().count(Verb::Noop), 2);
 }
 
 #[test]

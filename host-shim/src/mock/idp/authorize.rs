@@ -33,7 +33,10 @@ pub(super) fn authorize(
     let answer = |mut pairs: Vec<(&str, String)>| {
         pairs.extend(ask.get("state").map(|state| ("state", state.to_owned())));
         match settings.iss {
-            IssAnswer::Right => pairs.push(("iss", shared.issuer(settings, segment))),
+            IssAnswer::Right => {
+                let user = settings.user(&signs_in(settings, &ask, headers));
+                pairs.push(("iss", shared.issuer_for(settings, &user)));
+            }
             IssAnswer::Wrong => pairs.push(("iss", "https://evil.example.net".to_owned())),
             IssAnswer::Absent => {}
         }

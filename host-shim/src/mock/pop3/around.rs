@@ -4,8 +4,9 @@ use std::io;
 
 use tokio::time::sleep;
 
+use super::fault::{Verb, What};
 use super::mailbox::Message;
-use super::script::{Pipelining, Script, Verb, What};
+use super::script::{Pipelining, Script};
 use super::session::{Command, Flow, Session};
 use super::stop::Moment;
 

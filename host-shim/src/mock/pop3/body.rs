@@ -3,7 +3,8 @@
 use std::io;
 
 use super::super::mail::{Body, Pieces};
-use super::script::{Script, Verb, What};
+use super::fault::{Verb, What};
+use super::script::Script;
 use super::session::Flow;
 use super::stop::Stops;
 use super::wire::Wire;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::fault::Verb;
 use super::mailbox::Uidl;
-use super::script::Verb;
 
 /// One command, or the coming and going of a connection (`Verb::Greeting`, with text `open` or `closed`).
 #[derive(Clone, Debug)]

@@ -7,7 +7,8 @@ use std::time::Instant;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::auth::{self, Mechanism};
-use super::script::{InitialResponse, Refusal, Script, Verb, codes};
+use super::fault::{Verb, codes};
+use super::script::{InitialResponse, Refusal, Script};
 use super::server::Transport;
 use super::session::{Command, Flow, Session};
 

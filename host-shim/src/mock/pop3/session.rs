@@ -8,8 +8,9 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::body::{Content, Sending};
+use super::fault::{Verb, What};
 use super::mailbox::{Message, Uidl};
-use super::script::{Script, Verb, What};
+use super::script::Script;
 use super::server::{Shared, Transport};
 use super::wire::Wire;
 

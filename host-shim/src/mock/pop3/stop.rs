@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
+use super::fault::Verb;
 use super::mailbox::Uidl;
-use super::script::Verb;
 
 /// When, within a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

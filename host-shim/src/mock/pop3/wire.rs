@@ -171,7 +171,8 @@ impl Wire {
         }
         self.travel().await?;
         let out = std::mem::take(&mut self.out);
-        let first = std::mem::take(&mut self.asked);
+        // Noted before, so that who has read the reply finds it counted.
+        self.journal.sent(out.len(), std::mem::take(&mut self.asked));
         match self.drip {
             None => self.write(&out).await?,
             Some(drip) => {
@@ -181,7 +182,6 @@ impl Wire {
                 }
             }
         }
-        self.journal.sent(out.len(), first);
         self.gone += out.len();
         self.out = out;
         self.out.clear();
