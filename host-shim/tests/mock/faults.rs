@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use multipop_host::mock::pop3::{At, Drip, Fault, Listing, Pipelining, Script, Uidl, Verb, What, codes};
+use multipop_host::mock::pop3::{
+    At, Drip, Fault, Listing, Pipelining, Script, Server, Transport, Uidl, Verb, What, codes,
+};
 
 use crate::client::{ALICE, Client, note, setting, three};
 
@@ -199,4 +201,31 @@ fn a_fault_of_one_user_is_not_anothers() {
     assert_eq!(bob.ask("NOOP"), "<closed>");
     assert_eq!(s.server.journal().count_by("Bob@contoso.example", Verb::Noop), 1);
     assert_eq!(s.server.journal().count(Verb::Noop), 2);
+}
+
+#[test]
+fn a_silent_server_is_silent() {
+    let s = three(Script {
+        idle_before_login: Duration::from_millis(200),
+        ..Script::dovecot()
+    });
+    let server = Server::builder(&s.tokens, Script::dovecot())
+        .transport(Transport::Silent)
+        .start()
+        .unwrap();
+    let tcp = std::net::TcpStream::connect(server.address()).unwrap();
+    tcp.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let error = std::io::Read::read(&mut &tcp, &mut [0; 10]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    drop(tcp);
+    assert!(server.journal().wait_closed(Duration::from_secs(5)));
+    let mut c = s.connect();
+    assert_eq!(c.ask("PASS guess"), "-ERR command not valid before login");
+    assert!(
+        s.server
+            .journal()
+            .lines()
+            .contains(&"1 PASS (10 octets)".to_owned())
+    );
+    assert_eq!(c.line(), "<closed>", "idle before login");
 }

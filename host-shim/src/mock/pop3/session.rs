@@ -70,6 +70,11 @@ impl Session {
     async fn run(&mut self) -> io::Result<Flow> {
         let script = self.script();
         self.wire.follow(&script, false);
+        if self.shared.transport == Transport::Silent {
+            // Until the client gives up.
+            while self.wire.line().await?.is_some() {}
+            return Ok(Flow::Drop);
+        }
         if self.shared.transport == Transport::Tls {
             sleep(script.round_trip * 2).await;
             self.secure().await?;
@@ -202,7 +207,16 @@ impl Session {
                 [mechanism, rest @ ..] => format!("AUTH {mechanism} ({} octets)", rest.join(" ").len()),
                 [] => "AUTH".to_owned(),
             },
-            Verb::Other => format!("({} octets)", line.len()),
+            Verb::Other => {
+                let word = line.split(|octet| *octet == b' ').next().unwrap_or_default();
+                let keyword = word.len() <= 4 && word.iter().all(u8::is_ascii_alphabetic);
+                let word = if keyword {
+                    String::from_utf8_lossy(word)
+                } else {
+                    "".into()
+                };
+                format!("{word} ({} octets)", line.len())
+            }
             _ => String::from_utf8_lossy(line).into_owned(),
         };
         self.shared
