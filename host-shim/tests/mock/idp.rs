@@ -217,3 +217,45 @@ fn discovery_of_both_kinds() {
     );
     assert_eq!(s.idp.journal().count("discovery"), 3);
 }
+
+#[test]
+fn google_gives_a_refresh_token_with_consent_only() {
+    let s = setting(Settings::google());
+    let of = |more: &[(&str, &str)]| {
+        let redirect = s.idp.consent(&s.ask(more), ALICE).unwrap();
+        json(&s.redeem(&answer(&redirect, "code").unwrap()))
+            .get("refresh_token")
+            .cloned()
+    };
+    assert!(of(&[]).is_none());
+    assert!(of(&[("access_type", "offline"), ("prompt", "consent")]).is_some());
+}
+
+#[test]
+fn who_signs_in_is_the_browsers_user_unless_settings_say_another() {
+    let s = setting(Settings::entra());
+    let name = |url: &str, user: &str| {
+        let redirect = s.idp.consent(url, user).unwrap();
+        let grant = json(&s.redeem(&answer(&redirect, "code").unwrap()));
+        let id = claims(text(&grant, "id_token"));
+        (
+            text(&id, "preferred_username").to_owned(),
+            text(&id, "oid").to_owned(),
+        )
+    };
+    let (alice, alices_oid) = name(&s.ask(&[("login_hint", "carol@contoso.example")]), ALICE);
+    assert_eq!(alice, ALICE);
+    s.idp
+        .change(|settings| settings.signs_in = Some("bob@contoso.example".to_owned()));
+    let (bob, bobs_oid) = name(&s.ask(&[]), ALICE);
+    assert_eq!(bob, "bob@contoso.example");
+    assert_ne!(alices_oid, bobs_oid);
+    s.idp
+        .change(|settings| (settings.signs_in, settings.iss) = (None, IssAnswer::Right));
+    let redirect = s.idp.consent(&s.ask(&[]), ALICE).unwrap();
+    assert_eq!(
+        answer(&redirect, "iss").unwrap(),
+        s.idp.issuer(),
+        "the template is filled"
+    );
+}
