@@ -103,10 +103,7 @@ impl Settings {
     /// The user of this sign-in name, made up if unknown.
     pub fn user(&self, name: &str) -> User {
         let name = name.to_ascii_lowercase();
-        self.users
-            .get(&name)
-            .cloned()
-            .unwrap_or_else(|| User::named(&name))
+        self.users.get(&name).cloned().unwrap_or_else(|| User::named(&name))
     }
 }
 
@@ -126,10 +123,7 @@ impl Client {
 
 impl Default for Client {
     fn default() -> Client {
-        Client {
-            secrets: vec![Client::SECRET.to_owned()],
-            redirect_uris: Vec::new(),
-        }
+        Client { secrets: vec![Client::SECRET.to_owned()], redirect_uris: Vec::new() }
     }
 }
 

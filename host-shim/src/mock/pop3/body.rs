@@ -46,17 +46,11 @@ impl Content {
 }
 
 fn top_end(bytes: &[u8], lines: usize) -> Option<usize> {
-    let head = if bytes.starts_with(b"\r\n") {
-        2
-    } else {
-        memchr::memmem::find(bytes, b"\r\n\r\n")? + 4
-    };
+    let head = if bytes.starts_with(b"\r\n") { 2 } else { memchr::memmem::find(bytes, b"\r\n\r\n")? + 4 };
     if lines == 0 {
         return Some(head);
     }
-    memchr::memchr_iter(b'\n', &bytes[head..])
-        .nth(lines - 1)
-        .map(|end| head + end + 1)
+    memchr::memchr_iter(b'\n', &bytes[head..]).nth(lines - 1).map(|end| head + end + 1)
 }
 
 /// Where it is said: a place for stops, and a fault that cuts.
@@ -85,24 +79,13 @@ impl<'a> Sending<'a> {
             Some(What::Truncate(octets)) => (Some(*octets), false),
             _ => (None, false),
         };
-        Sending {
-            wire,
-            script,
-            stops,
-            verb,
-            uidl,
-            sent: 0,
-            limit,
-            drops,
-        }
+        Sending { wire, script, stops, verb, uidl, sent: 0, limit, drops }
     }
 
     /// Sends the content and its terminator.
     pub async fn send(mut self, content: Content) -> io::Result<Flow> {
-        let mut stuffing = Stuffing {
-            at_line_start: true,
-            after_crlf_only: self.script.stuff_after_crlf_only,
-        };
+        let mut stuffing =
+            Stuffing { at_line_start: true, after_crlf_only: self.script.stuff_after_crlf_only };
         let mut last = Last::default();
         let mut whole = true;
         match content {
@@ -220,11 +203,8 @@ impl Stuffing {
             done = end + 1;
         }
         out.extend_from_slice(&piece[done..]);
-        self.at_line_start = if self.after_crlf_only {
-            piece.ends_with(b"\r\n")
-        } else {
-            piece.ends_with(b"\n")
-        };
+        self.at_line_start =
+            if self.after_crlf_only { piece.ends_with(b"\r\n") } else { piece.ends_with(b"\n") };
     }
 }
 
@@ -234,10 +214,7 @@ mod tests {
 
     #[test]
     fn dots_are_stuffed_across_pieces() {
-        let mut stuffing = Stuffing {
-            at_line_start: true,
-            after_crlf_only: false,
-        };
+        let mut stuffing = Stuffing { at_line_start: true, after_crlf_only: false };
         let mut out = Vec::new();
         stuffing.stuff(b".a\r\n", &mut out);
         stuffing.stuff(b".\r\nb.\n", &mut out);

@@ -64,15 +64,7 @@ pub struct Script {
 impl Script {
     /// As Debian's Dovecot: RESP-CODES, PIPELINING, a JSON challenge before `-ERR [AUTH]`.
     pub fn dovecot() -> Script {
-        let capabilities = [
-            "CAPA",
-            "TOP",
-            "UIDL",
-            "RESP-CODES",
-            "PIPELINING",
-            "AUTH-RESP-CODE",
-            "USER",
-        ];
+        let capabilities = ["CAPA", "TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE", "USER"];
         Script {
             greeting: "+OK ready".to_owned(),
             capabilities: capabilities.map(str::to_owned).to_vec(),

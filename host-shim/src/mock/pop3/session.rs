@@ -101,12 +101,7 @@ impl Session {
     }
 
     pub async fn secure(&mut self) -> io::Result<()> {
-        let config = self
-            .shared
-            .tls
-            .read()
-            .clone()
-            .ok_or(io::ErrorKind::NotConnected)?;
+        let config = self.shared.tls.read().clone().ok_or(io::ErrorKind::NotConnected)?;
         self.wire.secure(config).await
     }
 
@@ -120,11 +115,7 @@ impl Session {
             claimed: None,
         };
         if let Some(flow) = self.instead(script, &greeting, fault.as_ref()).await? {
-            return Ok(if matches!(fault, Some(What::Err(_))) {
-                Flow::Close
-            } else {
-                flow
-            });
+            return Ok(if matches!(fault, Some(What::Err(_))) { Flow::Close } else { flow });
         }
         self.say(script, &script.greeting);
         self.after(script, &greeting, fault.as_ref(), 0).await
@@ -160,9 +151,7 @@ impl Session {
         self.say(script, "+OK");
         let shared = self.shared.clone();
         let uidl = command.uidl.as_deref();
-        Sending::new(&mut self.wire, script, &shared.stops, command.verb, uidl, fault)
-            .send(content)
-            .await
+        Sending::new(&mut self.wire, script, &shared.stops, command.verb, uidl, fault).send(content).await
     }
 
     fn parse(&self, line: &[u8]) -> Command {
@@ -219,9 +208,7 @@ impl Session {
             }
             _ => String::from_utf8_lossy(line).into_owned(),
         };
-        self.shared
-            .journal
-            .command(self.connection, self.user.clone(), command.verb, text);
+        self.shared.journal.command(self.connection, self.user.clone(), command.verb, text);
         if let (Verb::Retr, Some(uidl)) = (command.verb, &command.uidl) {
             self.shared.journal.retrieval(uidl);
         }

@@ -33,20 +33,12 @@ pub struct Place {
 
 impl Place {
     pub fn new(verb: Verb, moment: Moment) -> Place {
-        Place {
-            verb,
-            uidl: None,
-            moment,
-            skip: 0,
-        }
+        Place { verb, uidl: None, moment, skip: 0 }
     }
 
     /// Only for the message of this UIDL.
     pub fn of(self, uidl: &Uidl) -> Place {
-        Place {
-            uidl: Some(uidl.clone()),
-            ..self
-        }
+        Place { uidl: Some(uidl.clone()), ..self }
     }
 
     /// Not the first so many times.
@@ -110,11 +102,7 @@ pub(super) struct Stops(Mutex<Vec<Arc<Shared>>>);
 
 impl Stops {
     pub fn add(&self, place: Place) -> Stop {
-        let state = State {
-            skip: place.skip,
-            reached: false,
-            released: false,
-        };
+        let state = State { skip: place.skip, reached: false, released: false };
         let shared = Arc::new(Shared {
             place,
             state: Mutex::new(state),
