@@ -49,11 +49,6 @@ impl World {
         let (pki, tokens) = (pki::Pki::new()?, TokenTable::new());
         let pop = pop3::Server::start(&pki, &tokens, script)?;
         let idp = idp::Server::start(&pki, &tokens, settings)?;
-        Ok(World {
-            pki,
-            tokens,
-            pop,
-            idp,
-        })
+        Ok(World { pki, tokens, pop, idp })
     }
 }

@@ -54,10 +54,7 @@ impl Client {
     pub fn clear(port: u16) -> Client {
         let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
         tcp.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        Client {
-            stream: BufReader::new(Box::new(tcp)),
-            greeting: String::new(),
-        }
+        Client { stream: BufReader::new(Box::new(tcp)), greeting: String::new() }
     }
 
     pub fn tls(port: u16, pki: &Pki, name: &str) -> io::Result<Client> {
@@ -71,17 +68,11 @@ impl Client {
         let tls = ClientConnection::new(pki.client()?, name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(tls, tcp);
         stream.conn.complete_io(&mut stream.sock)?;
-        Ok(Client {
-            stream: BufReader::new(Box::new(stream)),
-            greeting: String::new(),
-        })
+        Ok(Client { stream: BufReader::new(Box::new(stream)), greeting: String::new() })
     }
 
     pub fn send(&mut self, line: &str) {
-        self.stream
-            .get_mut()
-            .write_all(format!("{line}\r\n").as_bytes())
-            .unwrap();
+        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
         self.stream.get_mut().flush().unwrap();
     }
 
@@ -91,9 +82,7 @@ impl Client {
         if line.is_empty() {
             return "<closed>".to_owned();
         }
-        String::from_utf8_lossy(&line)
-            .trim_end_matches(['\r', '\n'])
-            .to_owned()
+        String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()
     }
 
     pub fn raw_line(&mut self) -> Vec<u8> {

@@ -12,9 +12,7 @@ const SOON: Duration = Duration::from_secs(10);
 fn a_session_halts_inside_a_body_and_goes_on() {
     let s = setting(Script::dovecot());
     let uidls = s.server.mailboxes().fill(ALICE, 3, 200_000, 1);
-    let stop = s
-        .server
-        .stop_at(Place::new(Verb::Retr, Moment::Body(70_000)).of(&uidls[1]));
+    let stop = s.server.stop_at(Place::new(Verb::Retr, Moment::Body(70_000)).of(&uidls[1]));
     let mut c = s.login();
     c.retrieve(1);
     assert!(!stop.reached(Duration::ZERO));
@@ -35,9 +33,7 @@ fn a_session_halts_inside_a_body_and_goes_on() {
 fn a_client_killed_before_the_reply_to_quit_deletes_nothing() {
     let s = setting(Script::dovecot());
     s.server.mailboxes().fill(ALICE, 3, 1000, 1);
-    let dele = s
-        .server
-        .stop_at(Place::new(Verb::Dele, Moment::BeforeReply).skip(1));
+    let dele = s.server.stop_at(Place::new(Verb::Dele, Moment::BeforeReply).skip(1));
     let quit = s.server.stop_at(Place::new(Verb::Quit, Moment::BeforeReply));
     let mut c = s.login();
     assert!(c.ask("DELE 1").starts_with("+OK"));

@@ -31,16 +31,10 @@ fn listings_that_contradict() {
 #[test]
 fn faults_at_commands_and_messages() {
     let s = three(Script::dovecot());
-    let fault = |at, what| {
-        s.server
-            .change(|script| script.faults = vec![Fault::new(at, what)])
-    };
+    let fault = |at, what| s.server.change(|script| script.faults = vec![Fault::new(at, what)]);
     let b: Uidl = b"b".as_slice().into();
 
-    fault(
-        At::Message(Verb::Retr, b.clone()),
-        What::Err(codes::UTF8.to_owned()),
-    );
+    fault(At::Message(Verb::Retr, b.clone()), What::Err(codes::UTF8.to_owned()));
     let mut c = s.login();
     c.retrieve(1);
     assert_eq!(c.ask("RETR 2"), format!("-ERR {}", codes::UTF8));
@@ -82,10 +76,7 @@ fn faults_at_commands_and_messages() {
 #[test]
 fn dele_and_quit_are_lost_before_or_after_their_effect() {
     let s = three(Script::dovecot());
-    let fault = |verb, what| {
-        s.server
-            .change(|script| script.faults = vec![Fault::new(At::Verb(verb), what)])
-    };
+    let fault = |verb, what| s.server.change(|script| script.faults = vec![Fault::new(At::Verb(verb), what)]);
     let left = || s.server.mailboxes().uidls(ALICE).len();
 
     for what in [What::Close, What::CloseAfterDoing] {
@@ -100,11 +91,7 @@ fn dele_and_quit_are_lost_before_or_after_their_effect() {
     assert_eq!(left(), 3);
 
     for (what, reply, expected) in [
-        (
-            What::Err("some messages not removed".to_owned()),
-            "-ERR some messages not removed",
-            3,
-        ),
+        (What::Err("some messages not removed".to_owned()), "-ERR some messages not removed", 3),
         (What::Close, "<closed>", 3),
         (What::CloseAfterDoing, "<closed>", 2),
     ] {
@@ -119,16 +106,11 @@ fn dele_and_quit_are_lost_before_or_after_their_effect() {
 #[test]
 fn hostile_greetings() {
     let s = setting(Script::dovecot());
-    let fault = |what| {
-        s.server
-            .change(|script| script.faults = vec![Fault::new(At::Verb(Verb::Greeting), what)])
-    };
+    let fault =
+        |what| s.server.change(|script| script.faults = vec![Fault::new(At::Verb(Verb::Greeting), what)]);
     let port = s.server.address().port();
     let connect = || Client::tls(port, &s.pki, "127.0.0.1").unwrap();
-    fault(What::Endless {
-        prefix: b"+OK ".to_vec(),
-        unit: b"x".repeat(1000),
-    });
+    fault(What::Endless { prefix: b"+OK ".to_vec(), unit: b"x".repeat(1000) });
     assert_eq!(connect().octets(100_000)[99_999], b'x');
     fault(What::Err(codes::SYS_TEMP.to_owned()));
     let mut c = connect();
@@ -140,19 +122,13 @@ fn hostile_greetings() {
 
 #[test]
 fn silence_ends_and_drips_drip() {
-    let s = three(Script {
-        idle: Duration::from_millis(200),
-        ..Script::dovecot()
-    });
+    let s = three(Script { idle: Duration::from_millis(200), ..Script::dovecot() });
     let began = Instant::now();
     assert_eq!(s.login().line(), "<closed>");
     assert!(began.elapsed() >= Duration::from_millis(200));
     s.server.change(|script| {
         script.idle = Duration::from_secs(60);
-        script.drip = Some(Drip {
-            octets: 2,
-            pause: Duration::from_millis(10),
-        });
+        script.drip = Some(Drip { octets: 2, pause: Duration::from_millis(10) });
     });
     let began = Instant::now();
     let mut c = s.connect();
@@ -162,10 +138,7 @@ fn silence_ends_and_drips_drip() {
 
 #[test]
 fn pipelining_misbehaves_on_request() {
-    let s = three(Script {
-        pipelining: Pipelining::Reorders,
-        ..Script::dovecot()
-    });
+    let s = three(Script { pipelining: Pipelining::Reorders, ..Script::dovecot() });
     let mut c = s.login();
     c.send("UIDL 1\r\nUIDL 2");
     assert_eq!((c.line(), c.line()), ("+OK 2 b".to_owned(), "+OK 1 a".to_owned()));
@@ -174,10 +147,7 @@ fn pipelining_misbehaves_on_request() {
         script.idle = Duration::from_millis(300);
     });
     c.send("UIDL 1\r\nUIDL 2\r\nUIDL 3");
-    assert_eq!(
-        (c.line(), c.line()),
-        ("+OK 1 a".to_owned(), "<closed>".to_owned())
-    );
+    assert_eq!((c.line(), c.line()), ("+OK 1 a".to_owned(), "<closed>".to_owned()));
 }
 
 #[test]
@@ -186,17 +156,12 @@ fn a_fault_of_one_user_is_not_anothers() {
     s.tokens.accept("bobs", "bob@contoso.example");
     let of_bob = |verb, what| Fault::new(At::Verb(verb), what).of_user("bob@contoso.example");
     s.server.change(|script| {
-        script
-            .faults
-            .push(of_bob(Verb::AuthData, What::Err(codes::IN_USE.to_owned())).times(1));
+        script.faults.push(of_bob(Verb::AuthData, What::Err(codes::IN_USE.to_owned())).times(1));
         script.faults.push(of_bob(Verb::Noop, What::Close));
     });
     assert_eq!(s.login().ask("NOOP"), "+OK");
     let mut bob = s.connect();
-    assert_eq!(
-        bob.auth("bob@contoso.example", "bobs"),
-        format!("-ERR {}", codes::IN_USE)
-    );
+    assert_eq!(bob.auth("bob@contoso.example", "bobs"), format!("-ERR {}", codes::IN_USE));
     assert!(bob.auth("bob@contoso.example", "bobs").starts_with("+OK"));
     assert_eq!(bob.ask("NOOP"), "<closed>");
     assert_eq!(s.server.journal().count_by("Bob@contoso.example", Verb::Noop), 1);
@@ -205,14 +170,8 @@ fn a_fault_of_one_user_is_not_anothers() {
 
 #[test]
 fn a_silent_server_is_silent() {
-    let s = three(Script {
-        idle_before_login: Duration::from_millis(200),
-        ..Script::dovecot()
-    });
-    let server = Server::builder(&s.tokens, Script::dovecot())
-        .transport(Transport::Silent)
-        .start()
-        .unwrap();
+    let s = three(Script { idle_before_login: Duration::from_millis(200), ..Script::dovecot() });
+    let server = Server::builder(&s.tokens, Script::dovecot()).transport(Transport::Silent).start().unwrap();
     let tcp = std::net::TcpStream::connect(server.address()).unwrap();
     tcp.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let error = std::io::Read::read(&mut &tcp, &mut [0; 10]).unwrap_err();
@@ -221,11 +180,6 @@ fn a_silent_server_is_silent() {
     assert!(server.journal().wait_closed(Duration::from_secs(5)));
     let mut c = s.connect();
     assert_eq!(c.ask("PASS guess"), "-ERR command not valid before login");
-    assert!(
-        s.server
-            .journal()
-            .lines()
-            .contains(&"1 PASS (10 octets)".to_owned())
-    );
+    assert!(s.server.journal().lines().contains(&"1 PASS (10 octets)".to_owned()));
     assert_eq!(c.line(), "<closed>", "idle before login");
 }

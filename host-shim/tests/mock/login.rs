@@ -37,8 +37,7 @@ fn capabilities_and_two_line_login() {
     assert_eq!(c.ask(&xoauth2(ALICE, TOKEN)), "+OK Logged in.");
     assert_eq!(c.ask("STAT"), "+OK 0 0");
     assert_eq!(s.server.journal().logins(), 1);
-    s.server
-        .change(|script| script.capabilities_after_login = Some(vec!["EXPIRE 0".to_owned()]));
+    s.server.change(|script| script.capabilities_after_login = Some(vec!["EXPIRE 0".to_owned()]));
     assert_eq!(c.ask_lines("capa")[0], "EXPIRE 0");
 }
 
@@ -47,9 +46,7 @@ fn a_refusal_has_a_challenge_or_not() {
     let s = setting(Script::dovecot());
     let mut c = s.connect();
     let challenge = c.auth(ALICE, "wrong");
-    let json = BASE64_STANDARD
-        .decode(challenge.strip_prefix("+ ").unwrap())
-        .unwrap();
+    let json = BASE64_STANDARD.decode(challenge.strip_prefix("+ ").unwrap()).unwrap();
     assert!(json.starts_with(br#"{"status":"401""#));
     assert_eq!(c.ask(""), "-ERR [AUTH] Authentication failed.");
     assert_eq!(c.ask("AUTH OAUTHBEARER"), "+ ");
@@ -57,16 +54,10 @@ fn a_refusal_has_a_challenge_or_not() {
     assert!(c.ask(&oauthbearer(ALICE, port, "wrong")).starts_with("+ ey"));
     assert_eq!(c.ask("AQ=="), "-ERR [AUTH] Authentication failed.");
     assert_eq!(c.ask("AUTH OAUTHBEARER"), "+ ");
-    assert!(
-        c.ask(&oauthbearer(ALICE, port + 1, TOKEN)).starts_with("+ ey"),
-        "another port is refused"
-    );
+    assert!(c.ask(&oauthbearer(ALICE, port + 1, TOKEN)).starts_with("+ ey"), "another port is refused");
     assert_eq!(c.ask("*"), "-ERR Authentication aborted by client.");
     assert_eq!(c.ask("AUTH XOAUTH2"), "+ ");
-    assert!(
-        c.ask(&xoauth2("bob@contoso.example", TOKEN)).starts_with("+ ey"),
-        "another's token is refused"
-    );
+    assert!(c.ask(&xoauth2("bob@contoso.example", TOKEN)).starts_with("+ ey"), "another's token is refused");
     c.ask("");
     assert_eq!(c.ask("AUTH OAUTHBEARER"), "+ ");
     assert_eq!(c.ask(&oauthbearer(ALICE, port, TOKEN)), "+OK Logged in.");
@@ -93,8 +84,7 @@ fn one_line_is_taken_or_a_protocol_error() {
     let refusal = "-ERR Authentication failure: unknown user name or bad password.";
     assert_eq!(c.auth(ALICE, "wrong"), refusal);
     assert_eq!(c.auth(ALICE, TOKEN), "+OK User successfully authenticated.");
-    s.server
-        .change(|script| script.initial_response = InitialResponse::TakenIfShort);
+    s.server.change(|script| script.initial_response = InitialResponse::TakenIfShort);
     let mut c = s.connect();
     assert_eq!(c.ask(&one_line), "+OK User successfully authenticated.");
     let mut c = s.connect();
@@ -106,8 +96,7 @@ fn one_line_is_taken_or_a_protocol_error() {
 fn continuations_and_long_tokens() {
     let s = setting(Script::exchange());
     for continuation in ["+", "+ ", "+ go ahead"] {
-        s.server
-            .change(|script| script.continuation = continuation.to_owned());
+        s.server.change(|script| script.continuation = continuation.to_owned());
         let mut c = s.connect();
         assert_eq!(c.ask("AUTH XOAUTH2"), continuation);
     }
@@ -115,10 +104,7 @@ fn continuations_and_long_tokens() {
     let long = "x".repeat(4097);
     s.tokens.accept(&long, ALICE);
     let mut c = s.connect();
-    assert_eq!(
-        c.auth(ALICE, &long),
-        "-ERR Protocol error. Connection is closed. 10"
-    );
+    assert_eq!(c.auth(ALICE, &long), "-ERR Protocol error. Connection is closed. 10");
     assert_eq!(c.line(), "<closed>");
     s.server.change(|script| script.token_limit = None);
     assert!(s.connect().auth(ALICE, &long).starts_with("+OK"));
@@ -138,21 +124,14 @@ fn every_response_code_can_be_the_answer_to_credentials() {
 
 #[test]
 fn login_delay_and_lock() {
-    let s = setting(Script {
-        lock_mailbox: true,
-        ..Script::dovecot()
-    });
+    let s = setting(Script { lock_mailbox: true, ..Script::dovecot() });
     let first = s.login();
     assert_eq!(s.connect().auth(ALICE, TOKEN), format!("-ERR {}", codes::IN_USE));
     drop(first);
     assert!(s.server.journal().wait_closed(Duration::from_secs(5)));
     s.login();
-    s.server
-        .change(|script| script.login_delay = Some(Duration::from_secs(300)));
-    assert_eq!(
-        s.connect().auth(ALICE, TOKEN),
-        format!("-ERR {}", codes::LOGIN_DELAY)
-    );
+    s.server.change(|script| script.login_delay = Some(Duration::from_secs(300)));
+    assert_eq!(s.connect().auth(ALICE, TOKEN), format!("-ERR {}", codes::LOGIN_DELAY));
     s.server.forget_logins();
     assert!(s.server.journal().wait_closed(Duration::from_secs(5)));
     s.login();
@@ -220,14 +199,10 @@ fn the_journal_keeps_secrets_apart() {
 fn capa_is_refused_or_endless() {
     let s = setting(Script::dovecot());
     let capa = |what| Fault::new(At::Verb(Verb::Capa), what).times(1);
-    s.server
-        .change(|script| script.faults.push(capa(What::Err("unknown command".to_owned()))));
+    s.server.change(|script| script.faults.push(capa(What::Err("unknown command".to_owned()))));
     let mut c = s.connect();
     assert_eq!(c.ask("CAPA"), "-ERR unknown command");
-    let endless = What::Endless {
-        prefix: b"+OK\r\n".to_vec(),
-        unit: b"X-MORE\r\n".to_vec(),
-    };
+    let endless = What::Endless { prefix: b"+OK\r\n".to_vec(), unit: b"X-MORE\r\n".to_vec() };
     s.server.change(|script| script.faults.push(capa(endless)));
     assert_eq!(c.ask("CAPA"), "+OK");
     for _ in 0..100_000 {
@@ -239,15 +214,9 @@ fn capa_is_refused_or_endless() {
 fn a_server_of_one_tls_version() {
     let s = setting(Script::dovecot());
     let config = s.pki.good.server_of(&[&rustls::version::TLS12]).unwrap();
-    let server = Server::builder(&s.tokens, Script::dovecot())
-        .tls(config)
-        .start()
-        .unwrap();
+    let server = Server::builder(&s.tokens, Script::dovecot()).tls(config).start().unwrap();
     let port = server.address().port();
-    assert_eq!(
-        Client::tls(port, &s.pki, "localhost").unwrap().line(),
-        "+OK ready"
-    );
+    assert_eq!(Client::tls(port, &s.pki, "localhost").unwrap().line(), "+OK ready");
     let only_13 = s.pki.client_of(&[&rustls::version::TLS13]).unwrap();
     let mut connection = rustls::ClientConnection::new(only_13, "localhost".try_into().unwrap()).unwrap();
     let mut tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -259,14 +228,7 @@ fn certificates_can_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let pki = multipop_host::mock::pki::Pki::new().unwrap();
     pki.write(folder.path()).unwrap();
-    for name in [
-        "ca.pem",
-        "good.pem",
-        "good.key",
-        "wrong-name.pem",
-        "expired.pem",
-        "other-ca.key",
-    ] {
+    for name in ["ca.pem", "good.pem", "good.key", "wrong-name.pem", "expired.pem", "other-ca.key"] {
         let pem = std::fs::read_to_string(folder.path().join(name)).unwrap();
         assert!(pem.starts_with("-----BEGIN "), "{name}");
     }

@@ -13,13 +13,7 @@ fn a_seed_gives_one_message_of_the_exact_size() {
         assert_eq!(body.digest(), Body::from_bytes(bytes.clone()).digest());
         assert_ne!(body.digest(), Body::Generated { seed: 8, size }.digest());
         let text = String::from_utf8(bytes).unwrap();
-        for field in [
-            "Message-ID: ",
-            "Date: ",
-            "From: ",
-            "Subject: ",
-            "MIME-Version: 1.0",
-        ] {
+        for field in ["Message-ID: ", "Date: ", "From: ", "Subject: ", "MIME-Version: 1.0"] {
             assert!(text.contains(field), "{field} at {size}");
         }
         assert!(text.contains(&message_id(7)));
@@ -29,10 +23,7 @@ fn a_seed_gives_one_message_of_the_exact_size() {
 
 #[test]
 fn a_large_message_is_multipart_and_no_two_blocks_are_alike() {
-    let body = Body::Generated {
-        seed: 3,
-        size: 10 * BLOCK as u64,
-    };
+    let body = Body::Generated { seed: 3, size: 10 * BLOCK as u64 };
     let text = String::from_utf8(body.to_vec()).unwrap();
     let (_, rest) = text.split_once("boundary=\"").unwrap();
     let (boundary, _) = rest.split_once('"').unwrap();
@@ -49,11 +40,7 @@ fn a_large_message_is_multipart_and_no_two_blocks_are_alike() {
 
 #[test]
 fn a_message_larger_than_memory_is_begun_at_once() {
-    let mut pieces = Body::Generated {
-        seed: 1,
-        size: 1 << 45,
-    }
-    .pieces();
+    let mut pieces = Body::Generated { seed: 1, size: 1 << 45 }.pieces();
     let mut octets = 0;
     while octets < 10_000_000 {
         octets += pieces.next().unwrap().len();

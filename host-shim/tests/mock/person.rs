@@ -81,16 +81,13 @@ impl Setting {
     }
 
     pub fn fault(&self, at: At, what: What) {
-        self.idp
-            .change(|s| s.faults = vec![Fault::new(at, what).times(1)]);
+        self.idp.change(|s| s.faults = vec![Fault::new(at, what).times(1)]);
     }
 }
 
 pub fn answer(url: &str, name: &str) -> Option<String> {
     let url = Url::parse(url).unwrap();
-    url.query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 pub fn json(page: &Page) -> Value {

@@ -15,21 +15,13 @@ fn each_rotation() {
     let second = json(&s.refresh(text(&first, "refresh_token")));
     assert_ne!(first["refresh_token"], second["refresh_token"]);
     assert_eq!(error(s.refresh(text(&first, "refresh_token"))), "invalid_grant");
-    assert_eq!(
-        s.refresh(text(&second, "refresh_token")).status,
-        200,
-        "the family lives"
-    );
+    assert_eq!(s.refresh(text(&second, "refresh_token")).status, 200, "the family lives");
 
     s.idp.change(|settings| settings.rotation = Rotation::Strict);
     let first = s.grant();
     let second = json(&s.refresh(text(&first, "refresh_token")));
     assert_eq!(error(s.refresh(text(&first, "refresh_token"))), "invalid_grant");
-    assert_eq!(
-        error(s.refresh(text(&second, "refresh_token"))),
-        "invalid_grant",
-        "the family is dead"
-    );
+    assert_eq!(error(s.refresh(text(&second, "refresh_token"))), "invalid_grant", "the family is dead");
     assert!(!s.tokens.fits(text(&second, "access_token"), ALICE));
 
     s.idp.change(|settings| settings.rotation = Rotation::None);
@@ -61,15 +53,8 @@ fn token_answers_vary() {
     assert_eq!(vary(|s| s.expires_in_as_text = true)["expires_in"], "3600");
     assert!(vary(|s| s.omit_expires_in = true).get("expires_in").is_none());
     assert!(vary(|s| s.omit_scope = true).get("scope").is_none());
-    assert_eq!(
-        vary(|s| s.scope = Some("User.Read".to_owned()))["scope"],
-        "User.Read"
-    );
-    assert!(
-        vary(|s| s.omit_refresh_token = true)
-            .get("refresh_token")
-            .is_none()
-    );
+    assert_eq!(vary(|s| s.scope = Some("User.Read".to_owned()))["scope"], "User.Read");
+    assert!(vary(|s| s.omit_refresh_token = true).get("refresh_token").is_none());
     assert_eq!(vary(|s| s.token_type = "mac".to_owned())["token_type"], "mac");
     let long = vary(|s| (s.token_length, s.token_prefix) = (5000, "-".to_owned()));
     assert_eq!(text(&long, "access_token").len(), 5000);
@@ -79,10 +64,7 @@ fn token_answers_vary() {
     let short = vary(|s| s.token_lifetime = Duration::ZERO);
     assert!(!s.tokens.fits(text(&short, "access_token"), ALICE));
     let mallory = vary(|s| s.signs_in = Some("mallory@contoso.example".to_owned()));
-    assert!(
-        s.tokens
-            .fits(text(&mallory, "access_token"), "mallory@contoso.example")
-    );
+    assert!(s.tokens.fits(text(&mallory, "access_token"), "mallory@contoso.example"));
 }
 
 #[test]
@@ -90,19 +72,11 @@ fn id_tokens_right_and_wrong() {
     let s = setting(Settings::entra());
     let right = s.grant();
     let id = claims(text(&right, "id_token"));
-    assert_eq!(
-        format!("{}/{}/v2.0", s.idp.base(), text(&id, "tid")),
-        text(&id, "iss")
-    );
+    assert_eq!(format!("{}/{}/v2.0", s.idp.base(), text(&id, "tid")), text(&id, "iss"));
     assert!(text(&id, "oid").starts_with("aaaaaaaa-"));
     assert!(text(&right, "id_token").starts_with(&BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256""#)[..17]));
     let keys = json(&s.browser().get(&s.idp.jwks_url()).unwrap());
-    let rsa = keys["keys"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|key| key["kty"] == "RSA")
-        .unwrap();
+    let rsa = keys["keys"].as_array().unwrap().iter().find(|key| key["kty"] == "RSA").unwrap();
     assert_eq!(BASE64_URL_SAFE_NO_PAD.decode(text(rsa, "n")).unwrap().len(), 256);
     assert_eq!(text(rsa, "e"), "AQAB");
     let verified = |token: &str| {
@@ -153,21 +127,9 @@ fn faults_at_the_token_endpoint() {
         (What::too_many(60), 429, "temporarily_unavailable"),
         (What::html(502), 502, "<html>"),
         (What::Redirect("https://evil.example.net/".to_owned()), 307, ""),
-        (
-            What::Error(OAuthError::aadsts(50_173)),
-            400,
-            "\"suberror\":\"bad_token\"",
-        ),
-        (
-            What::Error(OAuthError::new("invalid_client")),
-            401,
-            "{\"error\":\"invalid_client\"}",
-        ),
-        (
-            What::Error(OAuthError::aadsts(50_076).claims("{\"a\":1}")),
-            400,
-            "claims",
-        ),
+        (What::Error(OAuthError::aadsts(50_173)), 400, "\"suberror\":\"bad_token\""),
+        (What::Error(OAuthError::new("invalid_client")), 401, "{\"error\":\"invalid_client\"}"),
+        (What::Error(OAuthError::aadsts(50_076).claims("{\"a\":1}")), 400, "claims"),
     ] {
         s.fault(At::Token, what);
         let page = raw(&live).unwrap();
@@ -195,11 +157,7 @@ fn faults_at_the_token_endpoint() {
 
     s.fault(At::Refresh, What::CloseAfterDoing);
     assert!(raw(&live).is_err());
-    assert_eq!(
-        text(&json(&raw(&live).unwrap()), "error"),
-        "invalid_grant",
-        "rotated, and the answer lost"
-    );
+    assert_eq!(text(&json(&raw(&live).unwrap()), "error"), "invalid_grant", "rotated, and the answer lost");
     let live = token();
     s.fault(At::Refresh, What::HalfAnswer);
     assert!(raw(&live).is_err());
@@ -214,33 +172,14 @@ fn introspection_and_revocation() {
     let s = setting(Settings::generic());
     let grant = s.grant();
     let of = |token: &str| {
-        json(
-            &s.browser()
-                .post(&s.idp.introspection_url(), "", &format!("token={token}"))
-                .unwrap(),
-        )
+        json(&s.browser().post(&s.idp.introspection_url(), "", &format!("token={token}")).unwrap())
     };
     assert_eq!(of(text(&grant, "access_token"))["username"], ALICE);
     assert_eq!(of("nothing")["active"], false);
-    let form = format!(
-        "token={}&token_type_hint=refresh_token",
-        text(&grant, "refresh_token")
-    );
-    assert_eq!(
-        s.browser()
-            .post(&s.idp.revocation_url(), "", &form)
-            .unwrap()
-            .status,
-        200
-    );
+    let form = format!("token={}&token_type_hint=refresh_token", text(&grant, "refresh_token"));
+    assert_eq!(s.browser().post(&s.idp.revocation_url(), "", &form).unwrap().status, 200);
     assert_eq!(of(text(&grant, "access_token"))["active"], false);
     assert_eq!(s.refresh(text(&grant, "refresh_token")).status, 400);
-    assert!(
-        s.browser()
-            .get(&format!("{}?code=x", s.idp.token_url()))
-            .unwrap()
-            .status
-            == 400
-    );
+    assert!(s.browser().get(&format!("{}?code=x", s.idp.token_url())).unwrap().status == 400);
     assert_eq!(s.idp.journal().violations().len(), 1);
 }

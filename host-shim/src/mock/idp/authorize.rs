@@ -68,9 +68,7 @@ pub(super) fn authorize(
     let scope = ask.get("scope").unwrap_or_default().to_owned();
     let asked =
         scope.split(' ').any(|one| one == "offline_access") || ask.get("access_type") == Some("offline");
-    let prompted = ask
-        .get("prompt")
-        .is_some_and(|prompt| prompt.split(' ').any(|one| one == "consent"));
+    let prompted = ask.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|one| one == "consent"));
     let offline = asked && (prompted || !settings.refresh_needs_prompt);
     let nonce = ask.get("nonce").map(str::to_owned);
     let grant = Grant { user, client: client.to_owned(), scope, nonce, offline };

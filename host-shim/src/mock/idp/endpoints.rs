@@ -150,10 +150,7 @@ fn answer(
         At::Introspect => {
             // Dovecot can ask by GET as well.
             let asked = Form::read(query.as_bytes());
-            token::introspect(
-                shared,
-                form.get("token").or(asked.get("token")).unwrap_or_default(),
-            )
+            token::introspect(shared, form.get("token").or(asked.get("token")).unwrap_or_default())
         }
         At::Revoke => token::revoke(shared, form),
         At::Code | At::Refresh | At::Token => token::token(shared, settings, segment, form, &head.headers),

@@ -168,9 +168,7 @@ fn by_code(
 }
 
 fn by_refresh(shared: &Shared, settings: &Settings, form: &Form, client: &str) -> Result<Value, OAuthError> {
-    let shown = form
-        .get("refresh_token")
-        .ok_or_else(|| OAuthError::new("invalid_request"))?;
+    let shown = form.get("refresh_token").ok_or_else(|| OAuthError::new("invalid_request"))?;
     let mut state = shared.state.lock();
     let (family, grant) = match state.refresh(shown, client, settings.rotation, &shared.tokens) {
         Shown::Good(good) => good,
@@ -196,10 +194,7 @@ fn issue_id_token(shared: &Shared, settings: &Settings, grant: &Grant) -> Option
         return None;
     }
     let user = settings.user(&grant.user);
-    let tenant = settings
-        .entra_tenant
-        .as_ref()
-        .map(|own| user.tid.clone().unwrap_or_else(|| own.clone()));
+    let tenant = settings.entra_tenant.as_ref().map(|own| user.tid.clone().unwrap_or_else(|| own.clone()));
     let issuer = shared.issuer_for(settings, &user);
     let subject = Subject {
         issuer: &issuer,

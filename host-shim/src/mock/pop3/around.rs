@@ -40,19 +40,11 @@ impl Session {
         let flow = match fault {
             Some(What::Err(text)) => {
                 self.say(script, &format!("-ERR {text}"));
-                if command.verb == Verb::Quit {
-                    Flow::Close
-                } else {
-                    Flow::Go
-                }
+                if command.verb == Verb::Quit { Flow::Close } else { Flow::Go }
             }
             Some(What::Raw(bytes)) => {
                 self.wire.say(bytes);
-                if command.verb == Verb::Quit {
-                    Flow::Close
-                } else {
-                    Flow::Go
-                }
+                if command.verb == Verb::Quit { Flow::Close } else { Flow::Go }
             }
             Some(What::Close) => {
                 self.wire.flush().await?;
@@ -142,25 +134,15 @@ impl Session {
         }
         self.wire.flush().await?;
         let shared = self.shared.clone();
-        shared
-            .stops
-            .pass(command.verb, command.uidl.as_deref(), moment)
-            .await;
+        shared.stops.pass(command.verb, command.uidl.as_deref(), moment).await;
         Ok(())
     }
 
     /// QUIT's effect, RFC 1939 §6.
     fn update(&mut self, script: &Script) {
         let Some(user) = self.user.clone() else { return };
-        let gone = if script.retr_is_final {
-            &self.retrieved
-        } else {
-            &self.deleted
-        };
-        let gone: Vec<Message> = gone
-            .iter()
-            .map(|number| self.listed[number - 1].clone())
-            .collect();
+        let gone = if script.retr_is_final { &self.retrieved } else { &self.deleted };
+        let gone: Vec<Message> = gone.iter().map(|number| self.listed[number - 1].clone()).collect();
         self.shared.mailboxes.expunge(&user, &gone);
         self.leave();
     }

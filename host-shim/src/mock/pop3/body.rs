@@ -111,11 +111,8 @@ impl<'a> Sending<'a> {
             self.wire.flush().await?;
             return Ok(Flow::Drop);
         }
-        let end: &[u8] = if self.script.bare_lf_in_messages && self.verb == Verb::Retr {
-            b"\n"
-        } else {
-            b"\r\n"
-        };
+        let end: &[u8] =
+            if self.script.bare_lf_in_messages && self.verb == Verb::Retr { b"\n" } else { b"\r\n" };
         let ended = last.ends_line && whole;
         let glued = self.script.glued_terminator && self.verb == Verb::Retr;
         if !ended && !glued {
@@ -134,9 +131,7 @@ impl<'a> Sending<'a> {
             return Ok(halt);
         }
         self.wire.flush().await?;
-        self.stops
-            .pass(self.verb, self.uidl, super::Moment::Body(self.sent))
-            .await;
+        self.stops.pass(self.verb, self.uidl, super::Moment::Body(self.sent)).await;
         Ok(self.stops.next_in_body(self.verb, self.uidl, self.sent + 1))
     }
 
@@ -148,13 +143,9 @@ impl<'a> Sending<'a> {
                 return Ok(false);
             }
             let to_halt = self.halt_here().await?.map(|halt| halt - self.sent);
-            let room = to_limit
-                .into_iter()
-                .chain(to_halt.filter(|octets| *octets > 0))
-                .min();
-            let take = room.map_or(bytes.len(), |room| {
-                bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX))
-            });
+            let room = to_limit.into_iter().chain(to_halt.filter(|octets| *octets > 0)).min();
+            let take =
+                room.map_or(bytes.len(), |room| bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
             self.wire.say(&bytes[..take]);
             self.sent += take as u64;
             bytes = &bytes[take..];

@@ -56,12 +56,7 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(at: At, what: What) -> Fault {
-        Fault {
-            at,
-            user: None,
-            what,
-            left: Arc::new(AtomicU32::new(u32::MAX)),
-        }
+        Fault { at, user: None, what, left: Arc::new(AtomicU32::new(u32::MAX)) }
     }
 
     /// Only so many times.
@@ -72,10 +67,7 @@ impl Fault {
 
     /// Only for this user: at the credentials, and after login.
     pub fn of_user(self, user: &str) -> Fault {
-        Fault {
-            user: Some(user.to_owned()),
-            ..self
-        }
+        Fault { user: Some(user.to_owned()), ..self }
     }
 
     pub(super) fn fits(&self, verb: Verb, uidl: Option<&[u8]>, user: Option<&str>) -> bool {
@@ -90,9 +82,7 @@ impl Fault {
             u32::MAX => Some(u32::MAX),
             left => Some(left - 1),
         };
-        self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_ok()
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
 
@@ -134,14 +124,6 @@ pub mod codes {
     pub const UTF8: &str = "[UTF8] message needs UTF8 mode";
     pub const UNKNOWN: &str = "[X-MOON/FULL] unheard of";
     pub const UNKNOWN_SUBLEVEL: &str = "[sys/temp/disk] temporary, in lower case, with more levels";
-    pub const ALL: [&str; 8] = [
-        LOGIN_DELAY,
-        IN_USE,
-        SYS_TEMP,
-        SYS_PERM,
-        AUTH,
-        UTF8,
-        UNKNOWN,
-        UNKNOWN_SUBLEVEL,
-    ];
+    pub const ALL: [&str; 8] =
+        [LOGIN_DELAY, IN_USE, SYS_TEMP, SYS_PERM, AUTH, UTF8, UNKNOWN, UNKNOWN_SUBLEVEL];
 }

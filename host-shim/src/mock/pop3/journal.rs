@@ -67,18 +67,8 @@ impl Journal {
     /// How often this command came in sessions of this user.
     pub fn count_by(&self, user: &str, verb: Verb) -> u64 {
         let inner = self.0.inner.lock();
-        let his = |entry: &&Entry| {
-            entry
-                .user
-                .as_ref()
-                .is_some_and(|name| name.eq_ignore_ascii_case(user))
-        };
-        inner
-            .entries
-            .iter()
-            .filter(his)
-            .filter(|entry| entry.verb == verb)
-            .count() as u64
+        let his = |entry: &&Entry| entry.user.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(user));
+        inner.entries.iter().filter(his).filter(|entry| entry.verb == verb).count() as u64
     }
 
     /// How often RETR was asked for this UIDL.

@@ -52,13 +52,7 @@ impl Session {
         self.shared.journal.command(connection, None, verb, text);
         let claimed = auth::credentials(mechanism, &line).map(|shown| shown.user);
         let words = vec![mechanism_word(mechanism).to_owned(), line];
-        let command = Command {
-            verb,
-            words,
-            number: None,
-            uidl: None,
-            claimed,
-        };
+        let command = Command { verb, words, number: None, uidl: None, claimed };
         // The exchange behind the credentials has halts and faults of its own.
         Box::pin(self.around(script, &command)).await
     }

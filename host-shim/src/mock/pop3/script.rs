@@ -131,10 +131,7 @@ impl Script {
 
     /// The fault due at this command, used up once.
     pub(super) fn fault(&self, verb: Verb, uidl: Option<&[u8]>, user: Option<&str>) -> Option<What> {
-        let due = self
-            .faults
-            .iter()
-            .find(|fault| fault.fits(verb, uidl, user) && fault.take())?;
+        let due = self.faults.iter().find(|fault| fault.fits(verb, uidl, user) && fault.take())?;
         Some(due.what.clone())
     }
 }

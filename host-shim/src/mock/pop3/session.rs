@@ -107,13 +107,8 @@ impl Session {
 
     async fn greet(&mut self, script: &Script) -> io::Result<Flow> {
         let fault = script.fault(Verb::Greeting, None, None);
-        let greeting = Command {
-            verb: Verb::Greeting,
-            words: Vec::new(),
-            number: None,
-            uidl: None,
-            claimed: None,
-        };
+        let greeting =
+            Command { verb: Verb::Greeting, words: Vec::new(), number: None, uidl: None, claimed: None };
         if let Some(flow) = self.instead(script, &greeting, fault.as_ref()).await? {
             return Ok(if matches!(fault, Some(What::Err(_))) { Flow::Close } else { flow });
         }
@@ -173,19 +168,10 @@ impl Session {
             _ => Verb::Other,
         };
         let words: Vec<String> = words.collect();
-        let number = words
-            .first()
-            .and_then(|word| word.parse().ok())
-            .filter(|_| verb != Verb::Auth);
+        let number = words.first().and_then(|word| word.parse().ok()).filter(|_| verb != Verb::Auth);
         let there = number.filter(|number| !self.deleted.contains(number));
         let message = there.and_then(|number: usize| self.listed.get(number.wrapping_sub(1)));
-        Command {
-            verb,
-            number,
-            uidl: message.map(|message| message.uidl.clone()),
-            claimed: None,
-            words,
-        }
+        Command { verb, number, uidl: message.map(|message| message.uidl.clone()), claimed: None, words }
     }
 
     /// Into the journal, without what might be a credential.
@@ -199,11 +185,7 @@ impl Session {
             Verb::Other => {
                 let word = line.split(|octet| *octet == b' ').next().unwrap_or_default();
                 let keyword = word.len() <= 4 && word.iter().all(u8::is_ascii_alphabetic);
-                let word = if keyword {
-                    String::from_utf8_lossy(word)
-                } else {
-                    "".into()
-                };
+                let word = if keyword { String::from_utf8_lossy(word) } else { "".into() };
                 format!("{word} ({} octets)", line.len())
             }
             _ => String::from_utf8_lossy(line).into_owned(),

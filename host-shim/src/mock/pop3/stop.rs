@@ -127,10 +127,7 @@ impl Stops {
     /// The next octet count, from this one on, at which a multi-line reply halts.
     pub fn next_in_body(&self, verb: Verb, uidl: Option<&[u8]>, from: u64) -> Option<u64> {
         let stops = self.0.lock();
-        let here = stops
-            .iter()
-            .filter(|stop| stop.place.is_at(verb, uidl))
-            .map(|stop| stop.place.moment);
+        let here = stops.iter().filter(|stop| stop.place.is_at(verb, uidl)).map(|stop| stop.place.moment);
         let counts = here.filter_map(|moment| match moment {
             Moment::Body(count) if count >= from => Some(count),
             _ => None,

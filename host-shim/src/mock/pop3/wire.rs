@@ -75,11 +75,7 @@ impl Wire {
 
     /// Takes over what a script says about timing.
     pub fn follow(&mut self, script: &Script, logged_in: bool) {
-        self.idle = if logged_in {
-            script.idle
-        } else {
-            script.idle_before_login
-        };
+        self.idle = if logged_in { script.idle } else { script.idle_before_login };
         self.round_trip = script.round_trip;
         self.drip = script.drip;
     }
