@@ -59,12 +59,25 @@ pub fn unreachable(what: &str) -> Error {
     )
 }
 
+/// Its certificate does not hold, so nothing was sent. Time may heal it, and no grant suffers.
+pub fn untrusted(what: &str) -> Error {
+    Error::new(
+        Status::Transient,
+        "provider.certificate",
+        format!("the identity provider's certificate does not hold: {what}"),
+    )
+    .advice(
+        "If the provider has a private authority, or a proxy opens TLS, the operator must name that authority as \
+         ca_file; also check this machine's clock.",
+    )
+}
+
 /// The token endpoint answered something other than a token.
 pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) -> Box<Refusal> {
     let wait_s = retry_after::seconds(answer, now);
     let trouble = matches!(answer.status, 408 | 429) || answer.status >= 500;
     let members = match serde_json::from_slice(&answer.body) {
-        Ok(Value::Object(members)) if !answer.truncated => members,
+        Ok(Value::Object(members)) if !answer.truncated && !(300..400).contains(&answer.status) => members,
         _ if trouble => return busy(answer.status, wait_s).into(),
         _ => return not_understood(answer.status).into(),
     };
