@@ -126,6 +126,8 @@ const OUR_PARAMETERS: [&str; 11] = [
     "claims",
 ];
 
+type Pairs = Vec<(String, String)>;
+
 #[derive(Clone, Copy)]
 struct Rules<'a> {
     config: &'a ProviderConfig,
@@ -237,12 +239,8 @@ impl Rules<'_> {
     }
 
     /// The parameters to add, and the values of `prompt` among them.
-    fn authorize_parameters(
-        &self,
-        defaults: &Defaults,
-        scopes: &[String],
-    ) -> Result<(Vec<(String, String)>, Vec<String>)> {
-        let mut all: Vec<(String, String)> = defaults
+    fn authorize_parameters(&self, defaults: &Defaults, scopes: &[String]) -> Result<(Pairs, Vec<String>)> {
+        let mut all: Pairs = defaults
             .authorize_parameters
             .iter()
             .filter(|(name, _)| {
