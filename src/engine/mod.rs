@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod deadline;
+pub mod files;
 pub mod grant;
 pub mod keys;
 pub mod line;
