@@ -1,1 +1,3 @@
-//! shim
+//! The reference host's library: the mock servers that tests, `multipop-host mock` and `demo` play with.
+
+pub mod mock;
