@@ -1,11 +1,14 @@
-//! OAuth 2.0 without a network: providers proved, addresses built, answers read, causes named.
+//! OAuth 2.0: providers, addresses, answers and causes without a network; consent and grants with a mock provider.
 
 mod authorize;
 mod callback;
+mod consent;
 mod diagnosis;
+mod grant;
 mod identity;
 mod provider;
 mod token;
+mod world;
 
 use multipop::config::ProviderConfig;
 use multipop::error::Error;

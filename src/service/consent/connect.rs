@@ -6,7 +6,7 @@ use crate::engine::call::Call;
 use crate::engine::grant;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
-use crate::model::{Actor, Counts, Event, EventKind, Identity, UnixTime};
+use crate::model::{Account, Actor, Counts, Event, EventKind, Identity, UnixTime};
 use crate::oauth::callback::{Answer, Callback};
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::identity;
@@ -253,17 +253,37 @@ async fn settle(
         session: (trust == Trust::AskOwner).then_some(consent.session),
         dead: false,
     };
-    let id = row.account.id.clone();
-    call.with_store(move |store| match trust {
-        Trust::Agreed => activate(store, &id, grant, needs_refresh_token, now),
-        Trust::AskOwner => {
-            if needs_refresh_token && grant.refresh_token.is_none() {
-                return Err(no_refresh_token());
+    let account = row.account.clone();
+    call.with_store(move |store| {
+        is_unchanged(store, &account)?;
+        let id = &account.id;
+        match trust {
+            Trust::Agreed => activate(store, id, grant, needs_refresh_token, now),
+            Trust::AskOwner if needs_refresh_token && grant.refresh_token.is_none() => {
+                Err(no_refresh_token())
             }
-            put(store, &id, GrantSlot::Pending, &grant)
+            Trust::AskOwner => put(store, id, GrantSlot::Pending, &grant),
         }
     })
     .await
+}
+
+/// The provider took its time: whose mail it is must not have changed meanwhile.
+fn is_unchanged(store: &dyn Store, account: &Account) -> Result<()> {
+    let same = store.account(&account.id)?.is_some_and(|row| {
+        row.account.owner == account.owner
+            && row.account.source == account.source
+            && row.account.sign_in_name() == account.sign_in_name()
+    });
+    if same {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Callback,
+        "callback.changed",
+        "the account was changed while the sign-in was under way",
+    )
+    .advice("Please start the sign-in again."))
 }
 
 fn activate(
@@ -393,12 +413,14 @@ async fn try_confirm(
     {
         return Err(other_subject(bound, names));
     }
-    let id = row.account.id.clone();
+    let account = row.account.clone();
     let confirmed = call
         .with_store(move |store| {
-            let confirmed = store.confirm_grant(&id, pending.version)?;
+            is_unchanged(store, &account)?;
+            let id = account.id.as_str();
+            let confirmed = store.confirm_grant(id, pending.version)?;
             if confirmed {
-                show_connected(store, &id, pending.grant.identity.as_ref(), now)?;
+                show_connected(store, id, pending.grant.identity.as_ref(), now)?;
             }
             Ok(confirmed)
         })
