@@ -59,7 +59,8 @@ pub fn read(uri: &str, form: Option<&str>) -> Result<Callback> {
     };
     let state = match only(&answer, "state")? {
         Some(state) => Secret::new(state.to_owned()),
-        None if is_admin_consent(&answer) => return Err(stray_admin_consent()),
+        // An administrator who consented from the provider's own pages comes back without our state.
+        None if is_admin_consent(&answer) => return Err(diagnosis::admin_consented()),
         None if fragment.contains("state=") => {
             return refuse(
                 "callback.fragment",
@@ -187,9 +188,4 @@ fn refuse<T>(cause: &'static str, what: &str) -> Result<T> {
         format!("the answer brought back from the provider {what}"),
     )
     .advice("Nothing was changed. Please start the sign-in again from your mailbox settings."))
-}
-
-/// An administrator who consented from the provider's own pages comes back without our state.
-fn stray_admin_consent() -> Error {
-    diagnosis::admin_consented()
 }

@@ -4,7 +4,9 @@
 //! asked; and nothing becomes active before the name that signed in is the configured one or the owner said yes (I14).
 
 mod answer;
+mod confirm;
 mod connect;
+mod settle;
 
 use std::time::Duration;
 
@@ -84,7 +86,7 @@ impl Instance {
         let session = session_key(session.unwrap_or_default())?;
         self.run(host, |call| async move {
             let row = visible(&call, &actor, id).await?;
-            let answered = connect::confirm(&call, &actor, row, session).await;
+            let answered = confirm::confirm(&call, &actor, row, session).await;
             let (result, json) = answered.into_parts();
             result.map(|()| json)
         })

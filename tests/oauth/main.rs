@@ -6,6 +6,8 @@ mod consent;
 mod diagnosis;
 mod grant;
 mod identity;
+mod names;
+mod network;
 mod provider;
 mod token;
 mod world;
