@@ -33,7 +33,7 @@ fn every_shape_of_an_answer_is_read() {
     for uri in [
         format!("https://mail.example.com/WorldClient.dll?{own}&code=C%2B1&state=S1"),
         // Any order, the registered parameters among the others.
-        format!("/WorldClient.dll?code=C%2B1&AuthRequest=Office365&session_state=x&state=S1&View=OAuth"),
+        "/WorldClient.dll?code=C%2B1&AuthRequest=Office365&session_state=x&state=S1&View=OAuth".into(),
         format!("https://inside.proxy.example:8443/WorldClient.dll?state=S1&{own}&code=C%2B1"),
         format!("WorldClient.dll?{own}&code=C%2B1&state=S1"),
         format!("/WorldClient%2Edll?{own}&code=C%2B1&state=S1"),
