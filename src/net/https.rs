@@ -55,11 +55,7 @@ impl Https {
             .map_err(|e| Error::bug(format!("request to {host}: {}", chain(&e))))?;
         let mut response = self.client.execute(request).await.map_err(unreachable)?;
         let header = |name: &str| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let mut answer = HttpAnswer {
             status: response.status().as_u16(),
@@ -80,11 +76,7 @@ impl Https {
 }
 
 fn bad_client(e: &reqwest::Error) -> Error {
-    Error::new(
-        crate::error::Status::Config,
-        "config.https",
-        format!("HTTPS cannot be set up: {}", chain(e)),
-    )
+    Error::new(crate::error::Status::Config, "config.https", format!("HTTPS cannot be set up: {}", chain(e)))
 }
 
 fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -119,10 +119,7 @@ mod tests {
             !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         };
         let mut seen = 0;
-        for quoted in sources
-            .iter()
-            .flat_map(|source| source.split('"').skip(1).step_by(2))
-        {
+        for quoted in sources.iter().flat_map(|source| source.split('"').skip(1).step_by(2)) {
             let Some((kind, what)) = quoted.split_once('.') else {
                 continue;
             };

@@ -32,13 +32,7 @@ pub struct Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal {
-            error,
-            dead: false,
-            wrong_secret: false,
-            claims: None,
-            description: String::new(),
-        }
+        Refusal { error, dead: false, wrong_secret: false, claims: None, description: String::new() }
     }
 }
 
@@ -94,15 +88,9 @@ pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) ->
     let error = &mut refusal.error;
     error.retry_after_s = error.retry_after_s.max(wait_s);
     // What the provider's support asks for.
-    for (name, value) in [
-        ("trace", said.trace),
-        ("correlation", said.correlation),
-        ("at", said.timestamp),
-    ] {
+    for (name, value) in [("trace", said.trace), ("correlation", said.correlation), ("at", said.timestamp)] {
         if !value.is_empty() {
-            error
-                .message
-                .push_str(&format!(", {name} {}", printable(value, 64)));
+            error.message.push_str(&format!(", {name} {}", printable(value, 64)));
         }
     }
     refusal
@@ -206,10 +194,7 @@ fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
         verdict = refined;
     }
     // Numbers are Microsoft's alone.
-    let row = said
-        .number
-        .filter(|_| provider.profile.is_microsoft())
-        .and_then(aadsts::row);
+    let row = said.number.filter(|_| provider.profile.is_microsoft()).and_then(aadsts::row);
     if let Some(row) = row {
         verdict = Verdict::from(row);
     }
@@ -244,40 +229,23 @@ fn busy(status: u16, wait_s: u32) -> Error {
         408 => ("provider.trouble", "waited too long"),
         _ => ("provider.trouble", "has trouble"),
     };
-    Error::new(
-        Status::Transient,
-        cause,
-        format!("the identity provider {what} (HTTP {status})"),
-    )
-    .advice("multipop tries again by itself; nothing needs to be done.")
-    .retry_after(wait_s)
+    Error::new(Status::Transient, cause, format!("the identity provider {what} (HTTP {status})"))
+        .advice("multipop tries again by itself; nothing needs to be done.")
+        .retry_after(wait_s)
 }
 
 fn not_understood(status: u16) -> Error {
     let (cause, what) = match status {
-        300..=399 => (
-            "provider.redirect",
-            "answers with a redirect, which is never followed",
-        ),
+        300..=399 => ("provider.redirect", "answers with a redirect, which is never followed"),
         404 | 405 | 410 => ("provider.no_endpoint", "is not there"),
         407 => ("provider.proxy", "is behind a proxy that wants credentials"),
-        _ => (
-            "provider.not_json",
-            "answers with something that is no OAuth error",
-        ),
+        _ => ("provider.not_json", "answers with something that is no OAuth error"),
     };
-    Error::new(
-        Status::Config,
-        cause,
-        format!("the token endpoint {what} (HTTP {status})"),
-    )
-    .advice("The operator must check the provider's token_endpoint and the proxy between.")
+    Error::new(Status::Config, cause, format!("the token endpoint {what} (HTTP {status})"))
+        .advice("The operator must check the provider's token_endpoint and the proxy between.")
 }
 
 /// A peer's text in a line of ours.
 pub(super) fn printable(text: &str, length: usize) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(length)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(length).collect()
 }

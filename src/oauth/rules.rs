@@ -33,22 +33,12 @@ impl Provider {
         let place = Place::new(rules, defaults)?;
         let scopes = rules.scopes(defaults)?;
         let (authorize_parameters, prompts) = rules.authorize_parameters(defaults, &scopes)?;
-        redirect::check(
-            &config.redirect_uri,
-            defaults.profile,
-            place.has_personal_accounts(),
-        )
-        .or_else(|why| rules.broken("redirect_uri", why))?;
+        redirect::check(&config.redirect_uri, defaults.profile, place.has_personal_accounts())
+            .or_else(|why| rules.broken("redirect_uri", why))?;
         if config.client_id.is_empty() || !is_printable(&config.client_id) {
-            return rules.broken(
-                "client_id",
-                "must be the application's id as the provider shows it",
-            );
+            return rules.broken("client_id", "must be the application's id as the provider shows it");
         }
-        let suffix = config
-            .pop_scope_suffix
-            .as_deref()
-            .unwrap_or(defaults.pop_scope_suffix);
+        let suffix = config.pop_scope_suffix.as_deref().unwrap_or(defaults.pop_scope_suffix);
         Ok(Provider {
             id: config.id.clone(),
             realm: config.realm.clone(),
@@ -71,10 +61,7 @@ impl Provider {
                 "client_authentication",
                 &config.client_authentication,
                 defaults.client_authentication,
-                &[
-                    ("post", ClientAuthentication::SecretPost),
-                    ("basic", ClientAuthentication::SecretBasic),
-                ],
+                &[("post", ClientAuthentication::SecretPost), ("basic", ClientAuthentication::SecretBasic)],
             )?,
             client_secrets: rules.secrets(loaded.client_secrets)?,
             redirect_uri: config.redirect_uri.clone(),
@@ -82,10 +69,7 @@ impl Provider {
                 "response_mode",
                 &config.response_mode,
                 ResponseMode::Query,
-                &[
-                    ("query", ResponseMode::Query),
-                    ("form_post", ResponseMode::FormPost),
-                ],
+                &[("query", ResponseMode::Query), ("form_post", ResponseMode::FormPost)],
             )?,
             scopes,
             pop_scope_suffix: (!suffix.is_empty()).then(|| suffix.to_owned()),
@@ -144,10 +128,7 @@ impl Rules<'_> {
 
     fn secrets(&self, secrets: Vec<Secret>) -> Result<Vec<Secret>> {
         if secrets.is_empty() {
-            return self.broken(
-                "client_secret_files",
-                "must name at least one file with the client secret",
-            );
+            return self.broken("client_secret_files", "must name at least one file with the client secret");
         }
         for (at, secret) in secrets.iter().enumerate() {
             if secret.is_empty() {
@@ -166,25 +147,16 @@ impl Rules<'_> {
     fn servers(&self, defaults: &Defaults) -> Result<Vec<(String, u16)>> {
         let all: Vec<String> = match &self.config.servers {
             Some(servers) => servers.clone(),
-            None => defaults
-                .servers
-                .iter()
-                .map(|server| (*server).to_owned())
-                .collect(),
+            None => defaults.servers.iter().map(|server| (*server).to_owned()).collect(),
         };
         if all.is_empty() {
-            return self.broken(
-                "servers",
-                "must name the mail servers (host:port) its tokens may go to",
-            );
+            return self.broken("servers", "must name the mail servers (host:port) its tokens may go to");
         }
         let mut servers = Vec::with_capacity(all.len());
         for (at, text) in all.iter().enumerate() {
             let Some(server) = host_and_port(text) else {
-                return self.broken(
-                    &format!("servers[{at}]"),
-                    "must be host:port, such as pop.example.net:995",
-                );
+                return self
+                    .broken(&format!("servers[{at}]"), "must be host:port, such as pop.example.net:995");
             };
             servers.push(server);
         }

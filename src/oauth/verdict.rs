@@ -11,12 +11,7 @@ pub struct Verdict {
 
 impl From<&'static Row> for Verdict {
     fn from(row: &'static Row) -> Verdict {
-        Verdict {
-            class: row.class,
-            cause: row.cause,
-            advice: row.advice,
-            wait_s: row.wait_s,
-        }
+        Verdict { class: row.class, cause: row.cause, advice: row.advice, wait_s: row.wait_s }
     }
 }
 
@@ -70,12 +65,7 @@ pub fn by_error(error: &str) -> Verdict {
             "The provider does not understand the request; check endpoints and extra parameters.",
         ),
     };
-    Verdict {
-        class,
-        cause,
-        advice,
-        wait_s: 0,
-    }
+    Verdict { class, cause, advice, wait_s: 0 }
 }
 
 pub fn by_suberror(suberror: &str) -> Option<Verdict> {
@@ -101,11 +91,7 @@ pub fn by_suberror(suberror: &str) -> Option<Verdict> {
             "consent.revoked",
             "The permission is no longer valid at the provider. Sign in again.",
         ),
-        "token_expired" => (
-            Class::User,
-            "consent.expired",
-            "The permission expired. Sign in again.",
-        ),
+        "token_expired" => (Class::User, "consent.expired", "The permission expired. Sign in again."),
         "client_mismatch" => (
             Class::Config,
             "config.client_mismatch",
@@ -119,10 +105,5 @@ pub fn by_suberror(suberror: &str) -> Option<Verdict> {
         ),
         _ => return None,
     };
-    Some(Verdict {
-        class,
-        cause,
-        advice,
-        wait_s: 0,
-    })
+    Some(Verdict { class, cause, advice, wait_s: 0 })
 }

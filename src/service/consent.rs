@@ -50,9 +50,7 @@ impl Instance {
         let actor = words::actor(request.actor)?;
         words::account_id(request.account)?;
         let session = session_key(request.session)?;
-        self.run(host, |call| async move {
-            begin(&call, &actor, session, request).await
-        })
+        self.run(host, |call| async move { begin(&call, &actor, session, request).await })
     }
 
     /// The JSON is there whenever the arguments were accepted, whatever the status.
@@ -66,9 +64,8 @@ impl Instance {
             Ok(session) => session,
             Err(error) => return (Err(error), None),
         };
-        let answered = self.run_long(host, CALLBACK_LIMIT, |call| async move {
-            Ok(finish(&call, session, request).await)
-        });
+        let answered = self
+            .run_long(host, CALLBACK_LIMIT, |call| async move { Ok(finish(&call, session, request).await) });
         let (result, json) = answered.unwrap_or_else(Answered::failed).into_parts();
         (result, Some(json))
     }
@@ -101,18 +98,14 @@ fn session_key(session: &str) -> Result<[u8; 32]> {
     Err(Error::new(
         Status::Argument,
         "argument.session",
-        format!(
-            "the session token has {} bytes instead of 16 to 1024",
-            session.len()
-        ),
+        format!("the session token has {} bytes instead of 16 to 1024", session.len()),
     )
     .advice("The host must pass the unguessable token of the browser's session."))
 }
 
 async fn visible(call: &Call, actor: &Actor, id: &str) -> Result<AccountRow> {
     let (actor, id) = (actor.clone(), id.to_owned());
-    call.with_store(move |store| rights::visible(store, &actor, &id))
-        .await
+    call.with_store(move |store| rights::visible(store, &actor, &id)).await
 }
 
 /// The provider this account may sign in at now.
@@ -224,9 +217,7 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     };
     let state = look_up_key(callback.state().expose());
     let now = call.now();
-    let taken = call
-        .with_store(move |store| store.take_consent(&state, &session, now))
-        .await;
+    let taken = call.with_store(move |store| store.take_consent(&state, &session, now)).await;
     let consent = match taken {
         Ok(TakenConsent::Taken(consent)) => consent,
         Ok(TakenConsent::Answered(before)) => return Answered::repeat(&before),
@@ -236,9 +227,7 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     let answered = conclude(call, &consent, &callback, now).await;
     answered.log(&consent.account);
     let remembered = answered.to_text();
-    let kept = call
-        .with_store(move |store| store.answer_consent(&state, &remembered))
-        .await;
+    let kept = call.with_store(move |store| store.answer_consent(&state, &remembered)).await;
     if let Err(error) = kept {
         // Only a repetition of the same callback would have read it.
         Line::new("consent_answer_lost").field("error", &error).warn();

@@ -31,23 +31,14 @@ fn asked(provider: &Provider, wish: Wish<'_>) -> BTreeMap<String, String> {
 
 #[test]
 fn an_authorization_request_is_that_of_rfc_6749_and_7636() {
-    let all = asked(
-        &microsoft(),
-        Wish {
-            sign_in_name: "alice@contoso.example",
-            ..Wish::default()
-        },
-    );
+    let all = asked(&microsoft(), Wish { sign_in_name: "alice@contoso.example", ..Wish::default() });
     let fresh = fresh();
     let expected = [
         ("response_type", "code"),
         ("client_id", "client-1"),
         ("redirect_uri", "https://mail.example.com/callback"),
         ("response_mode", "query"),
-        (
-            "scope",
-            "openid profile email offline_access https://outlook.office.com/POP.AccessAsUser.All",
-        ),
+        ("scope", "openid profile email offline_access https://outlook.office.com/POP.AccessAsUser.All"),
         ("state", fresh.state.expose()),
         ("nonce", fresh.nonce.expose()),
         ("code_challenge_method", "S256"),
@@ -58,23 +49,14 @@ fn an_authorization_request_is_that_of_rfc_6749_and_7636() {
     }
     assert_eq!(all.len(), expected.len() + 1, "{all:?}");
     assert_eq!(all["code_challenge"].len(), 43);
-    assert!(
-        !all.values().any(|value| value == fresh.verifier.expose()),
-        "the verifier left"
-    );
+    assert!(!all.values().any(|value| value == fresh.verifier.expose()), "the verifier left");
 }
 
 #[test]
 fn the_pkce_challenge_is_rfc_7636_appendix_b() {
-    let fresh = Fresh {
-        verifier: secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
-        ..fresh()
-    };
+    let fresh = Fresh { verifier: secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), ..fresh() };
     let address = url(&microsoft(), &Wish::default(), &fresh).unwrap();
-    assert_eq!(
-        parameters(&address)["code_challenge"],
-        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-    );
+    assert_eq!(parameters(&address)["code_challenge"], "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 }
 
 #[test]
@@ -83,49 +65,29 @@ fn i11_state_verifier_and_nonce_are_256_bit_each_and_differ() {
     let all = [&fresh.state, &fresh.verifier, &fresh.nonce];
     for text in all {
         assert_eq!(text.len(), 43);
-        assert!(
-            text.expose()
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        );
+        assert!(text.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
     }
     assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
-    assert_ne!(
-        look_up_key(fresh.state.expose()),
-        look_up_key(fresh.nonce.expose())
-    );
+    assert_ne!(look_up_key(fresh.state.expose()), look_up_key(fresh.nonce.expose()));
 }
 
 #[test]
 fn choosing_an_account_and_suggesting_one_exclude_each_other() {
-    let wish = Wish {
-        sign_in_name: "alice@contoso.example",
-        choose_account: true,
-        ..Wish::default()
-    };
+    let wish = Wish { sign_in_name: "alice@contoso.example", choose_account: true, ..Wish::default() };
     let all = asked(&microsoft(), wish);
     assert_eq!(all["prompt"], "select_account");
     assert!(!all.contains_key("login_hint"));
     // One value only at Microsoft; several elsewhere.
-    let both = Wish {
-        force_consent: true,
-        ..wish
-    };
+    let both = Wish { force_consent: true, ..wish };
     assert_eq!(asked(&microsoft(), both)["prompt"], "consent");
-    assert_eq!(
-        asked(&provider(&config("google")), both)["prompt"],
-        "select_account consent"
-    );
+    assert_eq!(asked(&provider(&config("google")), both)["prompt"], "select_account consent");
 }
 
 #[test]
 fn a_provider_s_own_parameters_and_claims_are_sent() {
     let all = asked(
         &provider(&config("google")),
-        Wish {
-            claims: Some(r#"{"access_token":{}}"#),
-            ..Wish::default()
-        },
+        Wish { claims: Some(r#"{"access_token":{}}"#), ..Wish::default() },
     );
     assert_eq!(all["access_type"], "offline");
     assert_eq!(all["prompt"], "consent");

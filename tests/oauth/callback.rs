@@ -61,22 +61,12 @@ fn a_form_body_is_read_and_the_address_keeps_the_registered_query() {
     assert_eq!(mixed.cause, "callback.mixed");
     let other = code_of("/other", form).unwrap_err();
     assert_eq!(other.cause, "callback.path");
-    assert_eq!(
-        code_of("/WorldClient.dll", form).unwrap_err().cause,
-        "callback.query"
-    );
+    assert_eq!(code_of("/WorldClient.dll", form).unwrap_err().cause, "callback.query");
 }
 
 #[test]
 fn i11_repeated_parameters_are_refused() {
-    for name in [
-        "state",
-        "code",
-        "iss",
-        "session_state",
-        "error",
-        "error_description",
-    ] {
+    for name in ["state", "code", "iss", "session_state", "error", "error_description"] {
         let uri = format!("code=C1&state=S1&{name}=a&{name}=a");
         assert_eq!(cause_of(&uri), "callback.repeated", "{name}");
     }
@@ -95,19 +85,10 @@ fn what_is_no_answer_is_refused_with_its_own_cause() {
         ("state=S1&code=C1&error=access_denied", "callback.code_and_error"),
         ("/#code=C1&state=S1", "callback.fragment"),
         ("state=S1\r\nX: y&code=C1", "callback.characters"),
-        (
-            "/worldclient.dll?View=OAuth&AuthRequest=Office365&code=C1&state=S1",
-            "callback.path",
-        ),
-        (
-            "/x/WorldClient.dll?View=OAuth&AuthRequest=Office365&code=C1&state=S1",
-            "callback.path",
-        ),
+        ("/worldclient.dll?View=OAuth&AuthRequest=Office365&code=C1&state=S1", "callback.path"),
+        ("/x/WorldClient.dll?View=OAuth&AuthRequest=Office365&code=C1&state=S1", "callback.path"),
         ("/WorldClient.dll?View=OAuth&code=C1&state=S1", "callback.query"),
-        (
-            "/WorldClient.dll?View=oauth&AuthRequest=Office365&code=C1&state=S1",
-            "callback.query",
-        ),
+        ("/WorldClient.dll?View=oauth&AuthRequest=Office365&code=C1&state=S1", "callback.query"),
     ] {
         assert_eq!(cause_of(uri), cause, "{uri}");
     }
@@ -123,10 +104,7 @@ fn a_registered_address_without_a_path_comes_back_with_a_slash() {
         "https://mail.example.com/?code=C1&state=S1",
         "https://mail.example.com?code=C1&state=S1",
     ] {
-        assert!(
-            matches!(answer(&microsoft(), registered, uri, None), Ok(Answer::Code(_))),
-            "{uri}"
-        );
+        assert!(matches!(answer(&microsoft(), registered, uri, None), Ok(Answer::Code(_))), "{uri}");
     }
 }
 
@@ -134,13 +112,7 @@ fn a_registered_address_without_a_path_comes_back_with_a_slash() {
 fn i11_an_answer_of_another_provider_is_refused() {
     let issued = |provider: &Provider, issuer: &str| {
         let issuer: String = url::form_urlencoded::byte_serialize(issuer.as_bytes()).collect();
-        answer(
-            provider,
-            REGISTERED,
-            &format!("code=C1&state=S1&iss={issuer}"),
-            None,
-        )
-        .map(|_| ())
+        answer(provider, REGISTERED, &format!("code=C1&state=S1&iss={issuer}"), None).map(|_| ())
     };
     let entra = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
     issued(&microsoft(), &entra(TENANT)).unwrap();
@@ -166,10 +138,7 @@ fn i11_an_answer_of_another_provider_is_refused() {
 #[test]
 fn an_administrator_s_answer_is_recognised() {
     let ask = |uri: &str| answer(&microsoft(), REGISTERED, uri, None).unwrap();
-    assert!(matches!(
-        ask("admin_consent=True&tenant=t&scope=a%20b&state=S1"),
-        Answer::AdminConsented
-    ));
+    assert!(matches!(ask("admin_consent=True&tenant=t&scope=a%20b&state=S1"), Answer::AdminConsented));
     let Answer::AdminRefused(refusal) =
         ask("admin_consent=True&error=consent_required&error_description=AADSTS65004%3A+no&state=S1")
     else {
@@ -191,10 +160,7 @@ fn a_provider_s_no_is_explained() {
     let error = ask("error=access_denied&error_description=AADSTS65004%3A+User+declined");
     assert_eq!((error.status, error.cause), (Status::Consent, "consent.declined"));
     let error = ask("error=access_denied&error_description=AADSTS90094%3A+grant");
-    assert_eq!(
-        (error.status, error.cause),
-        (Status::Provider, "consent.admin_required")
-    );
+    assert_eq!((error.status, error.cause), (Status::Provider, "consent.admin_required"));
     let error = ask("error=temporarily_unavailable");
     assert_eq!(error.status, Status::Transient);
     let error = ask("error=something%0Anew");

@@ -45,10 +45,7 @@ fn i11_a_wrong_session_neither_connects_nor_consumes() {
     let uri = world.sign_in(ALICE);
     // Attacker starts, victim finishes; and victim starts, attacker finishes.
     let stolen = world.bring(&uri, OTHER_SESSION);
-    assert_eq!(
-        (stolen.cause(), stolen.json["outcome"].as_str()),
-        ("callback.unknown", Some("failed"))
-    );
+    assert_eq!((stolen.cause(), stolen.json["outcome"].as_str()), ("callback.unknown", Some("failed")));
     assert_eq!(stolen.json["account"], json!(null));
     assert!(world.grant(GrantSlot::Active).is_none());
     assert_eq!(world.idp.journal().count("authorization_code"), 0);
@@ -69,16 +66,10 @@ fn i11_a_repeated_callback_hears_the_first_answer_and_redeems_nothing() {
     assert_eq!(world.bring(&uri, OTHER_SESSION).cause(), "callback.unknown");
     world.clock.pass(16 * 60);
     let late = world.bring(&uri, SESSION);
-    assert!(
-        ["callback.expired", "callback.unknown"].contains(&late.cause()),
-        "{}",
-        late.cause()
-    );
+    assert!(["callback.expired", "callback.unknown"].contains(&late.cause()), "{}", late.cause());
 
     let refused = world.begin(&world.ask()).unwrap();
-    world
-        .idp
-        .change(|s| s.consent = Consent::Refused("access_denied".into(), "AADSTS65004: no".into()));
+    world.idp.change(|s| s.consent = Consent::Refused("access_denied".into(), "AADSTS65004: no".into()));
     let uri = world.idp.consent(&refused, ALICE).unwrap();
     let first = world.bring(&uri, SESSION);
     assert_eq!(first.cause(), "consent.declined");
@@ -127,10 +118,7 @@ fn i11_answers_of_two_consents_cannot_be_swapped() {
 fn i11_a_mix_up_is_refused_before_the_code_is_sent_anywhere() {
     let world = World::generic();
     world.idp.change(|s| s.iss = IssAnswer::Wrong);
-    assert_eq!(
-        world.bring(&world.sign_in(ALICE), SESSION).cause(),
-        "callback.issuer"
-    );
+    assert_eq!(world.bring(&world.sign_in(ALICE), SESSION).cause(), "callback.issuer");
     world.idp.change(|s| s.iss = IssAnswer::Right);
     let elsewhere = world.sign_in(ALICE).replace("/WorldClient.dll?", "/other?");
     assert_eq!(world.bring(&elsewhere, SESSION).cause(), "callback.path");
@@ -148,11 +136,7 @@ fn i11_an_id_token_that_does_not_hold_connects_nothing() {
         }
         world.idp.change(|s| s.id_token = wrong);
         let brought = world.bring(&world.sign_in(ALICE), SESSION);
-        assert!(
-            brought.cause().starts_with("identity."),
-            "{wrong:?}: {}",
-            brought.cause()
-        );
+        assert!(brought.cause().starts_with("identity."), "{wrong:?}: {}", brought.cause());
         assert!(world.grant(GrantSlot::Active).is_none() && world.grant(GrantSlot::Pending).is_none());
     }
 }
@@ -171,32 +155,18 @@ fn a_form_post_is_taken_from_the_body() {
 #[test]
 fn an_administrator_s_consent_changes_nothing_but_try_again() {
     let world = World::entra();
-    let ask = AuthorizeRequest {
-        admin_consent: true,
-        ..world.ask()
-    };
-    let uri = world
-        .idp
-        .consent(&world.begin(&ask).unwrap(), "admin@contoso.example")
-        .unwrap();
+    let ask = AuthorizeRequest { admin_consent: true, ..world.ask() };
+    let uri = world.idp.consent(&world.begin(&ask).unwrap(), "admin@contoso.example").unwrap();
     let brought = world.bring(&uri, SESSION);
     assert_eq!(
         (brought.cause(), brought.json["outcome"].as_str()),
         ("consent.admin_granted", Some("admin_granted"))
     );
     assert!(world.grant(GrantSlot::Active).is_none());
-    world
-        .idp
-        .change(|s| s.consent = Consent::Refused("consent_required".into(), "AADSTS65004: no".into()));
-    let uri = world
-        .idp
-        .consent(&world.begin(&ask).unwrap(), "admin@contoso.example")
-        .unwrap();
+    world.idp.change(|s| s.consent = Consent::Refused("consent_required".into(), "AADSTS65004: no".into()));
+    let uri = world.idp.consent(&world.begin(&ask).unwrap(), "admin@contoso.example").unwrap();
     let refused = world.bring(&uri, SESSION).result.unwrap_err();
-    assert_eq!(
-        (refused.status, refused.cause),
-        (Status::Provider, "consent.admin_refused")
-    );
+    assert_eq!((refused.status, refused.cause), (Status::Provider, "consent.admin_refused"));
 }
 
 #[test]
@@ -210,10 +180,7 @@ fn switched_off_nothing_begins_and_nothing_ends() {
     world.json["enabled"] = json!(true);
     world.json["accounts"]["a"]["enabled"] = json!(false);
     world.configure();
-    assert_eq!(
-        world.begin(&world.ask()).unwrap_err().cause,
-        "rights.account_disabled"
-    );
+    assert_eq!(world.begin(&world.ask()).unwrap_err().cause, "rights.account_disabled");
 }
 
 #[test]
@@ -240,9 +207,7 @@ fn trouble_at_the_provider_is_told_as_trouble() {
         (What::Error(OAuthError::aadsts(7_000_215)), "config.client_secret"),
         (What::Error(OAuthError::new("invalid_grant")), "callback.code"),
     ] {
-        world
-            .idp
-            .change(|s| s.faults = vec![Fault::new(At::Code, what.clone())]);
+        world.idp.change(|s| s.faults = vec![Fault::new(At::Code, what.clone())]);
         let brought = world.bring(&world.sign_in(ALICE), SESSION);
         assert_eq!(brought.cause(), cause, "{what:?}");
         assert_eq!(brought.json["account"], "a");
@@ -255,13 +220,8 @@ fn the_claims_a_provider_asks_for_are_sent_with_the_next_sign_in() {
     let world = World::entra();
     let claims = r#"{"access_token":{"acrs":{"value":"c1"}}}"#;
     let error = OAuthError::aadsts(50_076).claims(claims);
-    world
-        .idp
-        .change(|s| s.faults = vec![Fault::new(At::Code, What::Error(error)).times(1)]);
-    assert_eq!(
-        world.bring(&world.sign_in(ALICE), SESSION).cause(),
-        "consent.second_factor"
-    );
+    world.idp.change(|s| s.faults = vec![Fault::new(At::Code, What::Error(error)).times(1)]);
+    assert_eq!(world.bring(&world.sign_in(ALICE), SESSION).cause(), "consent.second_factor");
     let url = world.begin(&world.ask()).unwrap();
     let sent: String = url::form_urlencoded::byte_serialize(claims.as_bytes()).collect();
     assert!(url.contains(&format!("claims={sent}")), "{url}");
@@ -273,23 +233,13 @@ fn the_claims_a_provider_asks_for_are_sent_with_the_next_sign_in() {
 fn a_sign_in_that_could_not_be_renewed_is_none() {
     let world = World::entra();
     world.idp.change(|s| s.omit_refresh_token = true);
-    assert_eq!(
-        world.bring(&world.sign_in(ALICE), SESSION).cause(),
-        "consent.no_refresh_token"
-    );
+    assert_eq!(world.bring(&world.sign_in(ALICE), SESSION).cause(), "consent.no_refresh_token");
     world.idp.change(|s| s.omit_refresh_token = false);
     world.connect();
     // The one there is still lives, and it is the same person's.
     world.idp.change(|s| s.omit_refresh_token = true);
     assert_eq!(world.bring(&world.sign_in(ALICE), SESSION).result, Ok(()));
-    assert!(
-        world
-            .grant(GrantSlot::Active)
-            .unwrap()
-            .grant
-            .refresh_token
-            .is_some()
-    );
+    assert!(world.grant(GrantSlot::Active).unwrap().grant.refresh_token.is_some());
 }
 
 #[test]
@@ -305,11 +255,7 @@ fn i03_no_secret_is_in_lines_answers_or_events() {
     }
     assert!(seen.contains("consent_end"), "{seen}");
     let journal = world.idp.journal();
-    let secrets: Vec<String> = journal
-        .secrets_issued()
-        .into_iter()
-        .chain(journal.secrets_shown())
-        .collect();
+    let secrets: Vec<String> = journal.secrets_issued().into_iter().chain(journal.secrets_shown()).collect();
     assert!(secrets.len() > 5);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(world.folder.path()).unwrap() {
@@ -319,15 +265,7 @@ fn i03_no_secret_is_in_lines_answers_or_events() {
         }
     }
     for secret in secrets.iter().map(String::as_str).chain([SESSION]) {
-        assert!(
-            !seen.contains(secret),
-            "a secret of {} characters left",
-            secret.len()
-        );
-        assert!(
-            !files
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes())
-        );
+        assert!(!seen.contains(secret), "a secret of {} characters left", secret.len());
+        assert!(!files.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
 }

@@ -48,19 +48,11 @@ fn what_is_no_oauth_error_is_a_wrong_address() {
         (400, "<html>login here</html>", "provider.not_json"),
         (403, "[]", "provider.not_json"),
         (400, "{}", "provider.not_json"),
-        (
-            201,
-            r#"{"access_token":"AT","token_type":"Bearer"}"#,
-            "provider.not_json",
-        ),
+        (201, r#"{"access_token":"AT","token_type":"Bearer"}"#, "provider.not_json"),
         (407, "", "provider.proxy"),
     ] {
         let refusal = http(status, body, None);
-        assert_eq!(
-            (refusal.error.status, refusal.error.cause),
-            (Status::Config, cause),
-            "{status}"
-        );
+        assert_eq!((refusal.error.status, refusal.error.cause), (Status::Config, cause), "{status}");
         assert!(!refusal.dead);
     }
 }
@@ -99,47 +91,18 @@ fn microsoft_s_numbers_refine_it() {
         ("invalid_grant", 50173, Status::Consent, "consent.revoked"),
         ("invalid_grant", 700082, Status::Consent, "consent.expired"),
         ("invalid_grant", 65001, Status::Consent, "consent.missing"),
-        (
-            "invalid_grant",
-            53003,
-            Status::Provider,
-            "provider.conditional_access",
-        ),
-        (
-            "interaction_required",
-            50076,
-            Status::Consent,
-            "consent.second_factor",
-        ),
+        ("invalid_grant", 53003, Status::Provider, "provider.conditional_access"),
+        ("interaction_required", 50076, Status::Consent, "consent.second_factor"),
         ("invalid_grant", 50196, Status::Transient, "provider.loop"),
-        (
-            "invalid_client",
-            7000222,
-            Status::Config,
-            "config.client_secret_expired",
-        ),
+        ("invalid_client", 7000222, Status::Config, "config.client_secret_expired"),
         ("invalid_grant", 700084, Status::Config, "config.platform"),
         ("unauthorized_client", 700016, Status::Config, "config.client_id"),
         ("invalid_request", 90033, Status::Transient, "provider.trouble"),
-        (
-            "invalid_grant",
-            50057,
-            Status::Provider,
-            "provider.account_disabled",
-        ),
-        (
-            "consent_required",
-            90094,
-            Status::Provider,
-            "consent.admin_required",
-        ),
+        ("invalid_grant", 50057, Status::Provider, "provider.account_disabled"),
+        ("consent_required", 90094, Status::Provider, "consent.admin_required"),
     ] {
         let refusal = numbered(error, number);
-        assert_eq!(
-            (refusal.error.status, refusal.error.cause),
-            (status, cause),
-            "{number}"
-        );
+        assert_eq!((refusal.error.status, refusal.error.cause), (status, cause), "{number}");
         assert_eq!(refusal.error.provider_code, format!("AADSTS{number}"));
     }
     assert!(numbered("invalid_grant", 50196).error.retry_after_s >= 900);
@@ -157,11 +120,7 @@ fn i10_only_the_user_s_own_cause_ends_a_grant() {
 #[test]
 fn numbers_of_others_mean_nothing_and_a_description_alone_is_enough() {
     let body = json!({"error": "invalid_grant", "error_codes": [50196]}).to_string();
-    let answer = HttpAnswer {
-        status: 400,
-        body: body.into_bytes(),
-        ..HttpAnswer::default()
-    };
+    let answer = HttpAnswer { status: 400, body: body.into_bytes(), ..HttpAnswer::default() };
     let refusal = token_refused(&provider(&generic()), &answer, NOW);
     assert_eq!(refusal.error.status, Status::Consent);
     let refusal = said(json!({"error": "invalid_grant", "error_description": "AADSTS50196: loop"}));
@@ -176,10 +135,8 @@ fn suberrors_refine_and_claims_are_kept() {
     assert_eq!(of("protection_policy_required").status, Status::Provider);
     assert_eq!(of("of_tomorrow").cause, "consent.revoked");
     let claims = r#"{"access_token":{"x":1}}"#;
-    let refusal = said(
-        json!({"error": "interaction_required", "claims": claims, "trace_id": "T-1",
-        "error_description": "AADSTS50076: alice@contoso.example must"}),
-    );
+    let refusal = said(json!({"error": "interaction_required", "claims": claims, "trace_id": "T-1",
+        "error_description": "AADSTS50076: alice@contoso.example must"}));
     assert_eq!(refusal.claims.as_deref(), Some(claims));
     assert!(refusal.error.message.contains("trace T-1"));
     // The person's name is for the debug log only.
@@ -205,55 +162,19 @@ const EXCHANGE: PopRefusal<'_> = PopRefusal {
 
 #[test]
 fn exchange_says_one_line_and_what_is_known_tells_which() {
-    assert_eq!(
-        pop(PopRefusal {
-            scope_has_pop: false,
-            ..EXCHANGE
-        })
-        .cause,
-        "config.scope"
-    );
+    assert_eq!(pop(PopRefusal { scope_has_pop: false, ..EXCHANGE }).cause, "config.scope");
     assert_eq!(pop(EXCHANGE).cause, "mailbox.pop_off");
-    assert_eq!(
-        pop(PopRefusal {
-            worked_before: true,
-            ..EXCHANGE
-        })
-        .cause,
-        "mailbox.refused_since"
-    );
+    assert_eq!(pop(PopRefusal { worked_before: true, ..EXCHANGE }).cause, "mailbox.refused_since");
     let broken = "Protocol error. Connection is closed. 10";
-    let long = PopRefusal {
-        text: broken,
-        token_length: 5000,
-        ..EXCHANGE
-    };
+    let long = PopRefusal { text: broken, token_length: 5000, ..EXCHANGE };
     assert_eq!(pop(long).cause, "mailbox.token_too_long");
-    assert_eq!(
-        pop(PopRefusal {
-            text: broken,
-            ..EXCHANGE
-        })
-        .cause,
-        "protocol.login"
-    );
-    let closed = PopRefusal {
-        text: "",
-        closed: true,
-        ..EXCHANGE
-    };
+    assert_eq!(pop(PopRefusal { text: broken, ..EXCHANGE }).cause, "protocol.login");
+    let closed = PopRefusal { text: "", closed: true, ..EXCHANGE };
     assert_eq!(pop(closed).status, Status::Transient);
-    let down = PopRefusal {
-        text: "Server Unavailable. 15",
-        ..EXCHANGE
-    };
+    let down = PopRefusal { text: "Server Unavailable. 15", ..EXCHANGE };
     assert_eq!(pop(down).status, Status::Transient);
     let outlook = provider(&config("outlook"));
-    assert!(
-        pop_refusal(Some(&outlook), &EXCHANGE)
-            .advice
-            .contains("Let devices and apps use POP")
-    );
+    assert!(pop_refusal(Some(&outlook), &EXCHANGE).advice.contains("Let devices and apps use POP"));
 }
 
 #[test]
@@ -271,23 +192,12 @@ fn response_codes_are_believed_and_trouble_is_never_a_lost_consent() {
         assert_eq!(error.provider_code, format!("[{code}]"));
     }
     let generic = provider(&generic());
-    let old = PopRefusal {
-        code: "AUTH",
-        token_age_s: 4000,
-        ..EXCHANGE
-    };
+    let old = PopRefusal { code: "AUTH", token_age_s: 4000, ..EXCHANGE };
     assert_eq!(pop_refusal(Some(&generic), &old).status, Status::Consent);
-    let fresh = PopRefusal {
-        token_age_s: 2,
-        ..old
-    };
+    let fresh = PopRefusal { token_age_s: 2, ..old };
     assert_eq!(pop_refusal(Some(&generic), &fresh).status, Status::Policy);
     // RFC 3206 §6
-    let unmarked = PopRefusal {
-        code: "",
-        auth_resp_code: true,
-        ..old
-    };
+    let unmarked = PopRefusal { code: "", auth_resp_code: true, ..old };
     assert_eq!(pop_refusal(Some(&generic), &unmarked).status, Status::Transient);
     assert_eq!(pop_refusal(None, &EXCHANGE).cause, "config.token_file");
 }

@@ -22,9 +22,7 @@ fn renewed(world: &World, used: &Access) -> Result<Option<Access>> {
 }
 
 fn faulty(world: &World, what: What) {
-    world
-        .idp
-        .change(|s| s.faults = vec![Fault::new(At::Refresh, what)]);
+    world.idp.change(|s| s.faults = vec![Fault::new(At::Refresh, what)]);
 }
 
 fn refreshes(world: &World) -> u64 {
@@ -52,14 +50,7 @@ fn a_rotated_token_replaces_the_old_one_and_none_keeps_it() {
         let world = World::generic();
         world.idp.change(|s| s.rotation = rotation);
         world.connect();
-        let stored = || {
-            world
-                .grant(GrantSlot::Active)
-                .unwrap()
-                .grant
-                .refresh_token
-                .unwrap()
-        };
+        let stored = || world.grant(GrantSlot::Active).unwrap().grant.refresh_token.unwrap();
         let before = stored();
         for _ in 0..3 {
             world.clock.pass(3300);
@@ -79,9 +70,8 @@ fn i10_many_at_once_refresh_once() {
     faulty(&world, What::Slow(Duration::from_millis(300)));
     let tokens: Vec<String> = std::thread::scope(|scope| {
         // Each a call on a store of its own, as a process has it.
-        let all: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| token_of(&world).unwrap().token.expose().to_owned()))
-            .collect();
+        let all: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| token_of(&world).unwrap().token.expose().to_owned())).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     assert!(tokens.iter().all(|token| *token == tokens[0]));
@@ -96,10 +86,7 @@ fn i10_a_holder_that_died_is_waited_for_no_longer() {
     world.clock.pass(3300);
     let name = multipop::store::LeaseName::Grant("a".into());
     let store = world.store();
-    let lease = store
-        .lease(&name, multipop::engine::call::Clock::now(&*world.clock), 600)
-        .unwrap()
-        .unwrap();
+    let lease = store.lease(&name, multipop::engine::call::Clock::now(&*world.clock), 600).unwrap().unwrap();
     // The process ends without giving anything back.
     drop(lease);
     drop(store);
@@ -113,17 +100,10 @@ fn i10_a_refresh_whose_answer_is_lost_keeps_the_old_token() {
     world.connect();
     let before = world.grant(GrantSlot::Active).unwrap();
     world.clock.pass(3700);
-    for what in [
-        What::CloseAfterDoing,
-        What::HalfAnswer,
-        What::StallInBody(Duration::from_secs(20)),
-    ] {
+    for what in [What::CloseAfterDoing, What::HalfAnswer, What::StallInBody(Duration::from_secs(20))] {
         faulty(&world, what);
         let error = token_of(&world).unwrap_err();
-        assert_eq!(
-            (error.status, error.cause),
-            (Status::Transient, "provider.unreachable")
-        );
+        assert_eq!((error.status, error.cause), (Status::Transient, "provider.unreachable"));
     }
     let after = world.grant(GrantSlot::Active).unwrap();
     assert_eq!((after.version, after.grant.dead), (before.version, false));
@@ -191,10 +171,7 @@ fn a_revoked_grant_is_over_kept_and_never_asked_for_again() {
         })
         .unwrap();
     let error = token_of(&world).unwrap_err();
-    assert_eq!(
-        (error.cause, error.advice.as_str()),
-        ("consent.password_expired", "Set a new password.")
-    );
+    assert_eq!((error.cause, error.advice.as_str()), ("consent.password_expired", "Set a new password."));
     assert_eq!(refreshes(&world), asked);
     world.connect();
     token_of(&world).unwrap();
@@ -232,11 +209,7 @@ fn the_next_client_secret_is_tried_where_one_is_refused() {
     world.clock.pass(3700);
     token_of(&world).unwrap();
     assert_eq!(refreshes(&world), 2);
-    world.idp.change(|s| {
-        s.clients
-            .values_mut()
-            .for_each(|c| c.secrets = vec!["other".into()])
-    });
+    world.idp.change(|s| s.clients.values_mut().for_each(|c| c.secrets = vec!["other".into()]));
     world.clock.pass(3700);
     assert_eq!(token_of(&world).unwrap_err().cause, "config.client_secret");
     assert!(!world.grant(GrantSlot::Active).unwrap().grant.dead);
@@ -250,11 +223,7 @@ fn i08_a_certificate_that_does_not_hold_sends_nothing_and_loses_nothing() {
     for identity in [&world.pki.wrong_name, &world.pki.expired, &world.pki.other_ca] {
         world.idp.show(identity).unwrap();
         let error = token_of(&world).unwrap_err();
-        assert_eq!(
-            (error.status, error.cause),
-            (Status::Transient, "provider.certificate"),
-            "{error}"
-        );
+        assert_eq!((error.status, error.cause), (Status::Transient, "provider.certificate"), "{error}");
         assert!(!error.advice.is_empty());
     }
     assert_eq!(refreshes(&world), 0);
@@ -284,10 +253,7 @@ fn a_token_file_is_read_at_each_use() {
             async move { renew_after_refusal(&call, &row, used).await }
         })
     };
-    assert!(
-        again(&used).unwrap().is_none(),
-        "the same token would be refused again"
-    );
+    assert!(again(&used).unwrap().is_none(), "the same token would be refused again");
     std::fs::write(&path, "T2\n").unwrap();
     assert_eq!(again(&used).unwrap().unwrap().token.expose(), "T2");
 }

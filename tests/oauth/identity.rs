@@ -27,12 +27,7 @@ fn read_with(provider: &Provider, change: Value) -> Result<Identity, Error> {
     for (name, value) in change.as_object().unwrap() {
         claims[name] = value.clone();
     }
-    read(
-        provider,
-        &secret(&token(json!({"alg": "RS256"}), &claims)),
-        &secret("N"),
-        NOW,
-    )
+    read(provider, &secret(&token(json!({"alg": "RS256"}), &claims)), &secret("N"), NOW)
 }
 
 fn cause(change: Value) -> &'static str {
@@ -73,20 +68,11 @@ fn i14_a_name_is_preferred_username_else_an_email_not_stated_unverified() {
 fn i11_claims_that_do_not_hold_are_refused() {
     for (change, expected) in [
         (json!({"iss": "https://evil.example/v2.0"}), "identity.issuer"),
-        (
-            json!({"iss": "https://login.microsoftonline.com/{tenantid}/v2.0"}),
-            "identity.issuer",
-        ),
+        (json!({"iss": "https://login.microsoftonline.com/{tenantid}/v2.0"}), "identity.issuer"),
         // The template must be filled with the token's own tenant.
-        (
-            json!({"tid": "9188040d-6c67-4c5b-b112-36a304b66dad"}),
-            "identity.issuer",
-        ),
+        (json!({"tid": "9188040d-6c67-4c5b-b112-36a304b66dad"}), "identity.issuer"),
         (json!({"tid": null}), "identity.issuer"),
-        (
-            json!({"tid": "common", "iss": "https://login.microsoftonline.com/common/v2.0"}),
-            "identity.issuer",
-        ),
+        (json!({"tid": "common", "iss": "https://login.microsoftonline.com/common/v2.0"}), "identity.issuer"),
         (json!({"aud": "client-2"}), "identity.audience"),
         (json!({"aud": ["client-2"]}), "identity.audience"),
         (json!({"aud": ["client-1", "client-2"]}), "identity.audience"),
@@ -127,15 +113,7 @@ fn i11_only_a_provider_s_own_signature_methods_are_taken() {
 #[test]
 fn what_is_no_jwt_is_refused_and_never_shown() {
     let good = token(json!({"alg": "RS256"}), &claims());
-    for text in [
-        "",
-        "a.b",
-        "a.b.c.d",
-        "!.!.!",
-        "e30.e30.x",
-        &good.replace('.', ""),
-        &format!("{good}."),
-    ] {
+    for text in ["", "a.b", "a.b.c.d", "!.!.!", "e30.e30.x", &good.replace('.', ""), &format!("{good}.")] {
         let error = read(&microsoft(), &secret(text), &secret("N"), NOW).unwrap_err();
         assert_eq!(error.cause, "identity.form", "{text}");
         assert!(text.is_empty() || !error.message.contains(text));

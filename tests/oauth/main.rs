@@ -67,10 +67,7 @@ pub fn secret(text: &str) -> Secret {
 }
 
 pub fn prove(config: &ProviderConfig) -> Result<Provider, Error> {
-    let loaded = Loaded {
-        client_secrets: vec![secret("s3cr~et+/=")],
-        extra_roots: Vec::new(),
-    };
+    let loaded = Loaded { client_secrets: vec![secret("s3cr~et+/=")], extra_roots: Vec::new() };
     Provider::new(config, loaded)
 }
 

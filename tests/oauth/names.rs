@@ -14,38 +14,21 @@ fn i14_another_name_waits_for_the_owner_s_yes_in_the_same_session() {
     let brought = world.bring(&world.sign_in(BOB), SESSION);
     let error = brought.result.clone().unwrap_err();
     assert_eq!((error.status, error.cause), (Status::Confirm, "confirm.needed"));
-    assert_eq!(
-        error
-            .advice
-            .matches("Mail of bob@contoso.example will be delivered to alice")
-            .count(),
-        1
-    );
+    assert_eq!(error.advice.matches("Mail of bob@contoso.example will be delivered to alice").count(), 1);
     assert_eq!(brought.json["outcome"], "confirm");
-    assert_eq!(
-        brought.json["names"],
-        json!({ "signed_in": BOB, "configured": ALICE })
-    );
+    assert_eq!(brought.json["names"], json!({ "signed_in": BOB, "configured": ALICE }));
     assert!(world.grant(GrantSlot::Active).is_none());
     assert!(brought.listener.events.is_empty());
 
     let confirm = |actor: &str, session: Option<&str>| {
         let mut listener = Listener::default();
-        let answer = world
-            .instance
-            .account_act(&mut listener, actor, "a", session, r#"{"verb":"confirm"}"#);
+        let answer = world.instance.account_act(&mut listener, actor, "a", session, r#"{"verb":"confirm"}"#);
         answer.map(|json| (json, listener.events.len()))
     };
-    assert_eq!(
-        confirm(ALICE, Some(OTHER_SESSION)).unwrap_err().cause,
-        "confirm.session"
-    );
+    assert_eq!(confirm(ALICE, Some(OTHER_SESSION)).unwrap_err().cause, "confirm.session");
     assert_eq!(confirm(ALICE, None).unwrap_err().status, Status::Argument);
     assert_eq!(confirm(BOB, Some(SESSION)).unwrap_err().cause, "rights");
-    assert_eq!(
-        confirm("*", Some(SESSION)).unwrap_err().cause,
-        "confirm.owner_only"
-    );
+    assert_eq!(confirm("*", Some(SESSION)).unwrap_err().cause, "confirm.owner_only");
     assert!(world.grant(GrantSlot::Active).is_none());
 
     let (json, events) = confirm(ALICE, Some(SESSION)).unwrap();
@@ -53,25 +36,16 @@ fn i14_another_name_waits_for_the_owner_s_yes_in_the_same_session() {
     assert!(world.grant(GrantSlot::Pending).is_none());
     let bound = world.row("a").state.identity.unwrap();
     assert_eq!(bound.name.as_deref(), Some(BOB));
-    assert_eq!(
-        confirm(ALICE, Some(SESSION)).unwrap_err().cause,
-        "confirm.nothing"
-    );
+    assert_eq!(confirm(ALICE, Some(SESSION)).unwrap_err().cause, "confirm.nothing");
     // Confirmed once, he may come again; the configured name may not any more.
     assert_eq!(world.bring(&world.sign_in(BOB), SESSION).result, Ok(()));
-    assert_eq!(
-        world.bring(&world.sign_in(ALICE), SESSION).cause(),
-        "consent.other_subject"
-    );
+    assert_eq!(world.bring(&world.sign_in(ALICE), SESSION).cause(), "consent.other_subject");
 }
 
 #[test]
 fn i14_a_yes_that_comes_too_late_is_none() {
     let world = World::entra();
-    assert_eq!(
-        world.bring(&world.sign_in(BOB), SESSION).cause(),
-        "confirm.needed"
-    );
+    assert_eq!(world.bring(&world.sign_in(BOB), SESSION).cause(), "confirm.needed");
     world.clock.pass(3601);
     let late = world.instance.account_act(
         &mut Listener::default(),
@@ -101,10 +75,7 @@ fn i14_another_subject_is_refused_with_both_names_and_the_old_grant_stays() {
     let before = world.grant(GrantSlot::Active).unwrap();
     let brought = world.bring(&world.sign_in(BOB), SESSION);
     let error = brought.result.clone().unwrap_err();
-    assert_eq!(
-        (error.status, error.cause),
-        (Status::Callback, "consent.other_subject")
-    );
+    assert_eq!((error.status, error.cause), (Status::Callback, "consent.other_subject"));
     assert!(error.advice.contains(ALICE) && error.advice.contains(BOB));
     assert_eq!(world.grant(GrantSlot::Active).unwrap().version, before.version);
 
@@ -120,21 +91,14 @@ fn i14_another_subject_is_refused_with_both_names_and_the_old_grant_stays() {
 fn i14_nobody_begins_for_another_s_account() {
     let world = World::entra();
     let refused = |actor: &'static str, account: &'static str| {
-        let ask = AuthorizeRequest {
-            actor,
-            account,
-            ..world.ask()
-        };
+        let ask = AuthorizeRequest { actor, account, ..world.ask() };
         world.begin(&ask).unwrap_err()
     };
     assert_eq!(refused(ALICE, "b"), refused(ALICE, "none"));
     assert_eq!(refused(ALICE, "b").status, Status::Rights);
     assert_eq!(refused("", "a").status, Status::Argument);
     // The operator may begin for an owner.
-    let ask = AuthorizeRequest {
-        actor: "*",
-        ..world.ask()
-    };
+    let ask = AuthorizeRequest { actor: "*", ..world.ask() };
     let uri = world.idp.consent(&world.begin(&ask).unwrap(), ALICE).unwrap();
     assert_eq!(world.bring(&uri, SESSION).result, Ok(()));
 }

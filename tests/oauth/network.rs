@@ -36,9 +36,7 @@ fn a_configured_proxy_is_used_and_its_no_is_no_answer() {
         let (mut stream, _) = proxy.accept().unwrap();
         let mut request = [0; 1024];
         let length = stream.read(&mut request).unwrap();
-        stream
-            .write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").unwrap();
         String::from_utf8_lossy(&request[..length]).into_owned()
     });
     assert_eq!(world.bring(&uri, SESSION).cause(), "provider.unreachable");
@@ -54,15 +52,10 @@ fn i09_a_cancel_ends_a_callback_within_a_second() {
     world.json["timeouts"]["https_s"] = json!(30);
     world.configure();
     let uri = world.sign_in(ALICE);
-    world
-        .idp
-        .change(|s| s.faults = vec![Fault::new(At::Code, What::Slow(Duration::from_secs(20))).times(1)]);
+    world.idp.change(|s| s.faults = vec![Fault::new(At::Code, What::Slow(Duration::from_secs(20))).times(1)]);
     let (brought, ended) = std::thread::scope(|scope| {
         let cancel = scope.spawn(|| {
-            let waited = world
-                .idp
-                .journal()
-                .wait_for_count("authorization_code", 1, Duration::from_secs(10));
+            let waited = world.idp.journal().wait_for_count("authorization_code", 1, Duration::from_secs(10));
             assert!(waited);
             world.instance.cancel();
             Instant::now()

@@ -13,11 +13,7 @@ fn form(request: &HttpRequest) -> Vec<(String, String)> {
 }
 
 fn answered(provider: &Provider, body: &str) -> Result<Token, Box<Refusal>> {
-    let answer = HttpAnswer {
-        status: 200,
-        body: body.as_bytes().to_vec(),
-        ..HttpAnswer::default()
-    };
+    let answer = HttpAnswer { status: 200, body: body.as_bytes().to_vec(), ..HttpAnswer::default() };
     read_token(provider, &answer, &provider.scope(), NOW)
 }
 
@@ -32,20 +28,11 @@ fn with(change: Value) -> Result<Token, Box<Refusal>> {
 #[test]
 fn a_code_is_redeemed_with_everything_it_was_asked_with() {
     let p = microsoft();
-    let request = redeem(
-        &p,
-        &secret("a~b+c/&="),
-        &secret("CODE"),
-        &secret("VERIFIER"),
-        &p.redirect_uri,
-    )
-    .unwrap();
+    let request =
+        redeem(&p, &secret("a~b+c/&="), &secret("CODE"), &secret("VERIFIER"), &p.redirect_uri).unwrap();
     assert_eq!(request.method(), "POST");
     assert_eq!(request.uri().to_string(), p.token_endpoint.as_str());
-    assert_eq!(
-        request.headers()["content-type"],
-        "application/x-www-form-urlencoded"
-    );
+    assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
     let mut form = form(&request);
     form.sort();
     let expected = [
@@ -57,10 +44,8 @@ fn a_code_is_redeemed_with_everything_it_was_asked_with() {
         ("redirect_uri", p.redirect_uri.as_str()),
         ("scope", &p.scope()),
     ];
-    let expected: Vec<(String, String)> = expected
-        .iter()
-        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-        .collect();
+    let expected: Vec<(String, String)> =
+        expected.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     assert_eq!(form, expected);
 }
 
@@ -103,10 +88,7 @@ fn a_token_is_renewed_before_it_ends_however_long_it_lives() {
     assert_eq!(renewed_after(json!(86_400)), 77_760);
     assert!(renewed_after(json!(1e300)) < 367 * 86_400);
     for bad in [json!("soon"), json!(-1), json!([1]), json!(true), json!("NaN")] {
-        assert_eq!(
-            with(json!({"expires_in": bad})).unwrap_err().error.cause,
-            "provider.expires_in"
-        );
+        assert_eq!(with(json!({"expires_in": bad})).unwrap_err().error.cause, "provider.expires_in");
     }
 }
 
@@ -121,24 +103,14 @@ fn a_scope_without_pop_is_told_apart() {
     ] {
         with_scope(scope).unwrap_or_else(|e| panic!("{scope}: {e}"));
     }
-    for scope in [
-        "openid",
-        "https://outlook.office.com/IMAP.AccessAsUser.All",
-        "POP.AccessAsUser.All.x",
-    ] {
+    for scope in ["openid", "https://outlook.office.com/IMAP.AccessAsUser.All", "POP.AccessAsUser.All.x"] {
         let error = with_scope(scope).expect_err(scope);
-        assert_eq!(
-            (error.status, error.cause),
-            (Status::Provider, "provider.pop_not_granted")
-        );
+        assert_eq!((error.status, error.cause), (Status::Provider, "provider.pop_not_granted"));
     }
     let google = provider(&config("google"));
     let body = r#"{"access_token":"A","token_type":"Bearer","scope":"openid email"}"#;
     let error = answered(&google, body).unwrap_err().error;
-    assert_eq!(
-        (error.status, error.cause),
-        (Status::Consent, "consent.pop_not_granted")
-    );
+    assert_eq!((error.status, error.cause), (Status::Consent, "consent.pop_not_granted"));
     // No suffix configured: nothing to check.
     answered(&provider(&generic()), body).unwrap();
 }
@@ -160,19 +132,8 @@ fn answers_that_are_none_have_each_their_cause() {
         assert_eq!(refusal.error.status, Status::Config);
         assert!(!refusal.dead);
     }
-    for body in [
-        "",
-        "<html>proxy</html>",
-        "[]",
-        "\"AT\"",
-        r#"{"access_token":"AT","#,
-        "null",
-    ] {
-        assert_eq!(
-            answered(&microsoft(), body).unwrap_err().error.cause,
-            "provider.not_json",
-            "{body}"
-        );
+    for body in ["", "<html>proxy</html>", "[]", "\"AT\"", r#"{"access_token":"AT","#, "null"] {
+        assert_eq!(answered(&microsoft(), body).unwrap_err().error.cause, "provider.not_json", "{body}");
     }
     let cut = HttpAnswer {
         status: 200,

@@ -79,10 +79,7 @@ impl Host for Listener {
 }
 
 fn no_mail() -> Reply {
-    Reply {
-        answer: Answer::Stop,
-        reason: "no mail in these tests".into(),
-    }
+    Reply { answer: Answer::Stop, reason: "no mail in these tests".into() }
 }
 
 pub struct World {
@@ -97,10 +94,7 @@ pub struct World {
 
 impl World {
     pub fn entra() -> World {
-        World::new(
-            idp::Settings::entra(),
-            |base| json!({ "profile": "microsoft365", "authority": base }),
-        )
+        World::new(idp::Settings::entra(), |base| json!({ "profile": "microsoft365", "authority": base }))
     }
 
     pub fn generic() -> World {
@@ -120,15 +114,11 @@ impl World {
         }
         let pki = Pki::new().unwrap();
         let idp = Server::start(&pki, &TokenTable::new(), settings).unwrap();
-        for (name, oid) in [
-            (ALICE, "aaaaaaaa-0000-4000-8000-000000000001"),
-            (BOB, "bbbbbbbb-0000-4000-8000-000000000002"),
-        ] {
+        for (name, oid) in
+            [(ALICE, "aaaaaaaa-0000-4000-8000-000000000001"), (BOB, "bbbbbbbb-0000-4000-8000-000000000002")]
+        {
             let oid = oid.to_owned();
-            let user = idp::User {
-                oid,
-                ..idp::User::named(name)
-            };
+            let user = idp::User { oid, ..idp::User::named(name) };
             idp.change(|s| drop(s.users.insert(name.to_owned(), user)));
         }
         let folder = tempfile::tempdir().unwrap();
@@ -161,30 +151,20 @@ impl World {
             "accounts": { "a": account(ALICE, "alice"), "b": account(BOB, "bob") },
         });
         let clock = Arc::new(GivenClock::default());
-        let world = World {
-            idp,
-            pki,
-            clock: clock.clone(),
-            folder,
-            json,
-            instance: Instance::new("test", clock),
-        };
+        let world =
+            World { idp, pki, clock: clock.clone(), folder, json, instance: Instance::new("test", clock) };
         world.configure();
         world
     }
 
     pub fn configure(&self) {
-        self.instance
-            .configure(&mut Listener::default(), &self.json.to_string())
-            .unwrap();
+        self.instance.configure(&mut Listener::default(), &self.json.to_string()).unwrap();
     }
 
     /// Another process on the same store.
     pub fn another(&self) -> Instance {
         let instance = Instance::new("another", self.clock.clone());
-        instance
-            .configure(&mut Listener::default(), &self.json.to_string())
-            .unwrap();
+        instance.configure(&mut Listener::default(), &self.json.to_string()).unwrap();
         instance
     }
 
@@ -248,14 +228,7 @@ impl World {
         let clock: Arc<dyn Clock> = self.clock.clone();
         let limit = std::time::Duration::from_secs(60);
         let cancel = Arc::default();
-        call::run(
-            &mut Listener::default(),
-            &self.settings(),
-            &clock,
-            &cancel,
-            limit,
-            work,
-        )
+        call::run(&mut Listener::default(), &self.settings(), &clock, &cancel, limit, work)
     }
 }
 
@@ -277,10 +250,5 @@ pub fn bring(instance: &Instance, uri: &str, form: Option<&str>, session: &str) 
     let mut listener = Listener::default();
     let (result, json) = instance.handle_callback(&mut listener, &CallbackRequest { uri, form, session });
     let text = json.unwrap_or_default();
-    Brought {
-        result,
-        json: serde_json::from_str(&text).unwrap_or(Value::Null),
-        text,
-        listener,
-    }
+    Brought { result, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, listener }
 }

@@ -31,13 +31,7 @@ impl Rules<'_> {
         let mut all: Pairs = defaults
             .authorize_parameters
             .iter()
-            .filter(|(name, _)| {
-                !self
-                    .config
-                    .authorize_parameters
-                    .iter()
-                    .any(|(own, _)| own == name)
-            })
+            .filter(|(name, _)| !self.config.authorize_parameters.iter().any(|(own, _)| own == name))
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         for (name, value) in &self.config.authorize_parameters {
@@ -67,10 +61,7 @@ impl Rules<'_> {
             );
         }
         if prompts.iter().any(|prompt| prompt == "none") {
-            return self.broken(
-                "authorize_parameters.prompt",
-                "none would show the person nothing",
-            );
+            return self.broken("authorize_parameters.prompt", "none would show the person nothing");
         }
         if defaults.profile.is_microsoft() && prompts.len() > 1 {
             return self.broken("authorize_parameters.prompt", "must be one value at Microsoft");

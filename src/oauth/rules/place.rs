@@ -61,9 +61,7 @@ impl<'a> Place<'a> {
     pub(super) fn required(&self, member: &str, given: &Option<String>, default: &str) -> Result<Url> {
         match self.optional(member, given, default)? {
             Some(url) => Ok(url),
-            None => self
-                .rules
-                .broken(member, "is missing; this profile has no default for it"),
+            None => self.rules.broken(member, "is missing; this profile has no default for it"),
         }
     }
 
@@ -75,12 +73,7 @@ impl<'a> Place<'a> {
             "common" => "organizations",
             other => other,
         };
-        self.filled(
-            "admin_consent_endpoint",
-            given,
-            self.defaults.admin_consent,
-            tenant,
-        )
+        self.filled("admin_consent_endpoint", given, self.defaults.admin_consent, tenant)
     }
 
     fn filled(
@@ -93,9 +86,7 @@ impl<'a> Place<'a> {
         let text = match given {
             Some(text) => text.clone(),
             None if default.is_empty() => return Ok(None),
-            None => default
-                .replace(profile::AUTHORITY, &self.authority)
-                .replace(profile::TENANT, tenant),
+            None => default.replace(profile::AUTHORITY, &self.authority).replace(profile::TENANT, tenant),
         };
         match address(&text) {
             Ok(url) => Ok(Some(url)),
@@ -118,9 +109,7 @@ impl<'a> Place<'a> {
             None => self.defaults.issuer.to_owned(),
         };
         if text.is_empty() {
-            return self
-                .rules
-                .broken("issuer", "is missing; this profile has no default for it");
+            return self.rules.broken("issuer", "is missing; this profile has no default for it");
         }
         let Some((authority, rest)) = text.split_once(TENANT_ID) else {
             address(&text).or_else(|why| self.rules.broken("issuer", why))?;
@@ -134,9 +123,7 @@ impl<'a> Place<'a> {
             );
         }
         address(authority).or_else(|why| self.rules.broken("issuer", why))?;
-        Ok(IssuerRule::Entra {
-            authority: authority.to_owned(),
-        })
+        Ok(IssuerRule::Entra { authority: authority.to_owned() })
     }
 }
 

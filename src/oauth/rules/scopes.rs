@@ -29,10 +29,7 @@ impl Rules<'_> {
         }
         let microsoft = defaults.profile.is_microsoft();
         let mut resources: Vec<String> = Vec::new();
-        for scope in scopes
-            .iter()
-            .filter(|scope| !IDENTITY_SCOPES.contains(&scope.as_str()))
-        {
+        for scope in scopes.iter().filter(|scope| !IDENTITY_SCOPES.contains(&scope.as_str())) {
             let resource = match Url::parse(scope) {
                 Ok(url) => url.host_str().unwrap_or(scope).to_ascii_lowercase(),
                 Err(_) if microsoft => {
@@ -60,10 +57,7 @@ impl Rules<'_> {
             return self.broken("scopes", "must name POP.AccessAsUser.All with its resource");
         }
         if microsoft && !scopes.iter().any(|scope| scope == "offline_access") {
-            return self.broken(
-                "scopes",
-                "must hold offline_access, or Microsoft gives no refresh token",
-            );
+            return self.broken("scopes", "must hold offline_access, or Microsoft gives no refresh token");
         }
         Ok(scopes)
     }

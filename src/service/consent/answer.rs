@@ -103,18 +103,9 @@ impl Answered {
         let kept = Kept {
             status: self.error.as_ref().map_or(0, |error| error.status.code()),
             cause: self.error.as_ref().map_or("", |error| error.cause).to_owned(),
-            provider_code: self
-                .error
-                .as_ref()
-                .map_or_else(String::new, |error| error.provider_code.clone()),
-            message: self
-                .error
-                .as_ref()
-                .map_or_else(String::new, |error| error.message.clone()),
-            advice: self
-                .error
-                .as_ref()
-                .map_or_else(String::new, |error| error.advice.clone()),
+            provider_code: self.error.as_ref().map_or_else(String::new, |error| error.provider_code.clone()),
+            message: self.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
+            advice: self.error.as_ref().map_or_else(String::new, |error| error.advice.clone()),
             retry_after_s: self.error.as_ref().map_or(0, |error| error.retry_after_s),
             end: self.end,
             json: self.json.clone(),
@@ -136,11 +127,7 @@ impl Answered {
             advice: kept.advice,
             retry_after_s: kept.retry_after_s,
         });
-        Answered {
-            error,
-            end: kept.end,
-            json: kept.json,
-        }
+        Answered { error, end: kept.end, json: kept.json }
     }
 }
 

@@ -14,10 +14,7 @@ const CONFIRM_S: u64 = 3600;
 
 /// The owner's yes to what `connect` asked.
 pub async fn confirm(call: &Call, actor: &Actor, row: AccountRow, session: [u8; 32]) -> Answered {
-    let mut names = Names {
-        signed_in: None,
-        configured: Some(row.account.sign_in_name().to_owned()),
-    };
+    let mut names = Names { signed_in: None, configured: Some(row.account.sign_in_name().to_owned()) };
     match try_confirm(call, actor, &row, session, &mut names).await {
         Ok(()) => {
             tell_connected(call, &row).await;
@@ -36,9 +33,7 @@ async fn try_confirm(
 ) -> Result<()> {
     let provider = provider_of(call, row)?;
     let id = row.account.id.clone();
-    let pending = call
-        .with_store(move |store| store.grant(&id, GrantSlot::Pending))
-        .await?;
+    let pending = call.with_store(move |store| store.grant(&id, GrantSlot::Pending)).await?;
     let Some(pending) = pending.filter(|pending| pending.grant.provider == provider.id) else {
         return Err(Error::new(
             Status::Callback,

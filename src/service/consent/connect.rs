@@ -23,10 +23,7 @@ pub async fn connect(
     row: AccountRow,
     now: UnixTime,
 ) -> Answered {
-    let mut names = Names {
-        signed_in: None,
-        configured: Some(row.account.sign_in_name().to_owned()),
-    };
+    let mut names = Names { signed_in: None, configured: Some(row.account.sign_in_name().to_owned()) };
     match try_connect(call, consent, callback, &row, now, &mut names).await {
         Ok(()) => {
             tell_connected(call, &row).await;
@@ -105,11 +102,7 @@ fn weigh(row: &AccountRow, identity: Option<&Identity>, names: &Names) -> Result
 }
 
 pub(super) fn other_subject(bound: &Identity, names: &Names) -> Error {
-    let before = bound
-        .name
-        .as_deref()
-        .or(names.configured.as_deref())
-        .unwrap_or("somebody else");
+    let before = bound.name.as_deref().or(names.configured.as_deref()).unwrap_or("somebody else");
     let now = names.signed_in.as_deref().unwrap_or("somebody else");
     Error::new(
         Status::Callback,
@@ -123,10 +116,7 @@ pub(super) fn other_subject(bound: &Identity, names: &Names) -> Error {
 }
 
 fn ask_owner(row: &AccountRow, names: &Names) -> Error {
-    let signed_in = names
-        .signed_in
-        .as_deref()
-        .unwrap_or("an account that did not give its name");
+    let signed_in = names.signed_in.as_deref().unwrap_or("an account that did not give its name");
     let configured = row.account.sign_in_name();
     let target = match row.account.deliver_to.as_str() {
         "" => row.account.owner.as_str(),
@@ -161,13 +151,7 @@ async fn redeem(
     code: &Secret,
 ) -> Result<Token> {
     let asked = grant::ask(call, provider, |client_secret| {
-        token::redeem(
-            provider,
-            client_secret,
-            code,
-            &consent.verifier,
-            &consent.redirect_uri,
-        )
+        token::redeem(provider, client_secret, code, &consent.verifier, &consent.redirect_uri)
     })
     .await;
     match asked {
@@ -193,10 +177,7 @@ async fn redeem(
 }
 
 async fn keep_claims(call: &Call, row: &AccountRow, refusal: Refusal) -> Error {
-    Line::new("consent_words")
-        .field("account", &row.account.id)
-        .field("text", &refusal.description)
-        .debug();
+    Line::new("consent_words").field("account", &row.account.id).field("text", &refusal.description).debug();
     let Some(claims) = refusal.claims else {
         return refusal.error;
     };

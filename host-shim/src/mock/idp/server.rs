@@ -59,12 +59,7 @@ impl Server {
                 tokio::spawn(endpoints::connection(serving.clone(), stream));
             }
         })?;
-        Ok(Server {
-            shared,
-            address,
-            client: pki.client()?,
-            _background: background,
-        })
+        Ok(Server { shared, address, client: pki.client()?, _background: background })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -79,8 +74,7 @@ impl Server {
     /// What a configuration names as issuer; as Entra, of the provider's own tenant.
     pub fn issuer(&self) -> String {
         let settings = self.shared.settings();
-        self.shared
-            .issuer(&settings, settings.entra_tenant.as_deref().unwrap_or_default())
+        self.shared.issuer(&settings, settings.entra_tenant.as_deref().unwrap_or_default())
     }
 
     /// The authorization endpoint; as Entra, of `common`.

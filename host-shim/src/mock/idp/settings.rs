@@ -86,21 +86,13 @@ impl Settings {
 
     /// As Google: no refresh token on refresh.
     pub fn google() -> Settings {
-        Settings {
-            rotation: Rotation::None,
-            alg: Alg::Rs256,
-            announce_iss: false,
-            ..Settings::generic()
-        }
+        Settings { rotation: Rotation::None, alg: Alg::Rs256, announce_iss: false, ..Settings::generic() }
     }
 
     /// The user of this sign-in name, made up if unknown.
     pub fn user(&self, name: &str) -> User {
         let name = name.to_ascii_lowercase();
-        self.users
-            .get(&name)
-            .cloned()
-            .unwrap_or_else(|| User::named(&name))
+        self.users.get(&name).cloned().unwrap_or_else(|| User::named(&name))
     }
 }
 
@@ -120,10 +112,7 @@ impl Client {
 
 impl Default for Client {
     fn default() -> Client {
-        Client {
-            secrets: vec![Client::SECRET.to_owned()],
-            redirect_uris: Vec::new(),
-        }
+        Client { secrets: vec![Client::SECRET.to_owned()], redirect_uris: Vec::new() }
     }
 }
 

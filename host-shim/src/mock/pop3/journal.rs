@@ -56,11 +56,7 @@ impl Journal {
     /// The commands as text, in order.
     pub fn lines(&self) -> Vec<String> {
         let inner = self.0.inner.lock();
-        inner
-            .entries
-            .iter()
-            .map(|entry| format!("{} {}", entry.connection, entry.text))
-            .collect()
+        inner.entries.iter().map(|entry| format!("{} {}", entry.connection, entry.text)).collect()
     }
 
     /// How often this command came.
@@ -200,11 +196,7 @@ impl Journal {
 
     pub(super) fn login(&self, good: bool) {
         let mut inner = self.0.inner.lock();
-        if good {
-            inner.logins += 1
-        } else {
-            inner.refusals += 1
-        }
+        if good { inner.logins += 1 } else { inner.refusals += 1 }
     }
 
     pub(super) fn secret(&self, sasl_line: &str, token: Option<&str>) {
@@ -222,12 +214,6 @@ impl Journal {
 
 impl Inner {
     fn note(&mut self, connection: u64, user: Option<Arc<str>>, verb: Verb, text: String) {
-        self.entries.push(Entry {
-            at: Instant::now(),
-            connection,
-            user,
-            verb,
-            text,
-        });
+        self.entries.push(Entry { at: Instant::now(), connection, user, verb, text });
     }
 }

@@ -66,15 +66,7 @@ pub struct Script {
 impl Script {
     /// As Debian's Dovecot: RESP-CODES, PIPELINING, a JSON challenge before `-ERR [AUTH]`.
     pub fn dovecot() -> Script {
-        let capabilities = [
-            "CAPA",
-            "TOP",
-            "UIDL",
-            "RESP-CODES",
-            "PIPELINING",
-            "AUTH-RESP-CODE",
-            "USER",
-        ];
+        let capabilities = ["CAPA", "TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE", "USER"];
         Script {
             greeting: "+OK ready".to_owned(),
             capabilities: capabilities.map(str::to_owned).to_vec(),
@@ -269,11 +261,7 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(at: At, what: What) -> Fault {
-        Fault {
-            at,
-            what,
-            left: Arc::new(AtomicU32::new(u32::MAX)),
-        }
+        Fault { at, what, left: Arc::new(AtomicU32::new(u32::MAX)) }
     }
 
     /// Only so many times.
@@ -288,9 +276,7 @@ impl Fault {
             u32::MAX => Some(u32::MAX),
             left => Some(left - 1),
         };
-        self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_ok()
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
 
@@ -331,14 +317,6 @@ pub mod codes {
     pub const UTF8: &str = "[UTF8] message needs UTF8 mode";
     pub const UNKNOWN: &str = "[X-MOON/FULL] unheard of";
     pub const UNKNOWN_SUBLEVEL: &str = "[sys/temp/disk] temporary, in lower case, with more levels";
-    pub const ALL: [&str; 8] = [
-        LOGIN_DELAY,
-        IN_USE,
-        SYS_TEMP,
-        SYS_PERM,
-        AUTH,
-        UTF8,
-        UNKNOWN,
-        UNKNOWN_SUBLEVEL,
-    ];
+    pub const ALL: [&str; 8] =
+        [LOGIN_DELAY, IN_USE, SYS_TEMP, SYS_PERM, AUTH, UTF8, UNKNOWN, UNKNOWN_SUBLEVEL];
 }

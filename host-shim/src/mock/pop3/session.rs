@@ -79,11 +79,7 @@ impl Session {
         loop {
             let script = self.script();
             self.wire.follow(&script);
-            let idle = if self.user.is_some() {
-                script.idle
-            } else {
-                script.idle_before_login
-            };
+            let idle = if self.user.is_some() { script.idle } else { script.idle_before_login };
             let Ok(line) = timeout(idle, self.wire.line()).await else {
                 return Ok(Flow::Close);
             };
@@ -100,29 +96,15 @@ impl Session {
     }
 
     pub async fn secure(&mut self) -> io::Result<()> {
-        let config = self
-            .shared
-            .tls
-            .read()
-            .clone()
-            .ok_or(io::ErrorKind::NotConnected)?;
+        let config = self.shared.tls.read().clone().ok_or(io::ErrorKind::NotConnected)?;
         self.wire.secure(config).await
     }
 
     async fn greet(&mut self, script: &Script) -> io::Result<Flow> {
         let fault = script.fault(Verb::Greeting, None);
-        let greeting = Command {
-            verb: Verb::Greeting,
-            words: Vec::new(),
-            number: None,
-            uidl: None,
-        };
+        let greeting = Command { verb: Verb::Greeting, words: Vec::new(), number: None, uidl: None };
         if let Some(flow) = self.instead(script, &greeting, fault.as_ref()).await? {
-            return Ok(if matches!(fault, Some(What::Err(_))) {
-                Flow::Close
-            } else {
-                flow
-            });
+            return Ok(if matches!(fault, Some(What::Err(_))) { Flow::Close } else { flow });
         }
         self.say(script, &script.greeting);
         self.after(script, &greeting, fault.as_ref(), 0).await
@@ -162,19 +144,11 @@ impl Session {
         let flow = match fault {
             Some(What::Err(text)) => {
                 self.say(script, &format!("-ERR {text}"));
-                if command.verb == Verb::Quit {
-                    Flow::Close
-                } else {
-                    Flow::Go
-                }
+                if command.verb == Verb::Quit { Flow::Close } else { Flow::Go }
             }
             Some(What::Raw(bytes)) => {
                 self.wire.say(bytes);
-                if command.verb == Verb::Quit {
-                    Flow::Close
-                } else {
-                    Flow::Go
-                }
+                if command.verb == Verb::Quit { Flow::Close } else { Flow::Go }
             }
             Some(What::Close) => {
                 self.wire.flush().await?;
@@ -264,25 +238,15 @@ impl Session {
         }
         self.wire.flush().await?;
         let shared = self.shared.clone();
-        shared
-            .stops
-            .pass(command.verb, command.uidl.as_deref(), moment)
-            .await;
+        shared.stops.pass(command.verb, command.uidl.as_deref(), moment).await;
         Ok(())
     }
 
     /// QUIT's effect, RFC 1939 §6.
     fn update(&mut self, script: &Script) {
         let Some(user) = self.user.clone() else { return };
-        let gone = if script.retr_is_final {
-            &self.retrieved
-        } else {
-            &self.deleted
-        };
-        let gone: Vec<Message> = gone
-            .iter()
-            .map(|number| self.listed[number - 1].clone())
-            .collect();
+        let gone = if script.retr_is_final { &self.retrieved } else { &self.deleted };
+        let gone: Vec<Message> = gone.iter().map(|number| self.listed[number - 1].clone()).collect();
         self.shared.mailboxes.expunge(&user, &gone);
         self.leave();
     }
@@ -311,9 +275,7 @@ impl Session {
         self.say(script, "+OK");
         let shared = self.shared.clone();
         let uidl = command.uidl.as_deref();
-        Sending::new(&mut self.wire, script, &shared.stops, command.verb, uidl, fault)
-            .send(content)
-            .await
+        Sending::new(&mut self.wire, script, &shared.stops, command.verb, uidl, fault).send(content).await
     }
 
     fn parse(&self, line: &[u8]) -> Command {
@@ -335,17 +297,9 @@ impl Session {
             _ => Verb::Other,
         };
         let words: Vec<String> = words.collect();
-        let number = words
-            .first()
-            .and_then(|word| word.parse().ok())
-            .filter(|_| verb != Verb::Auth);
+        let number = words.first().and_then(|word| word.parse().ok()).filter(|_| verb != Verb::Auth);
         let message = number.and_then(|number: usize| self.listed.get(number.wrapping_sub(1)));
-        Command {
-            verb,
-            number,
-            uidl: message.map(|message| message.uidl.clone()),
-            words,
-        }
+        Command { verb, number, uidl: message.map(|message| message.uidl.clone()), words }
     }
 
     /// Into the journal, without what might be a credential.
@@ -359,9 +313,7 @@ impl Session {
             Verb::Other => format!("({} octets)", line.len()),
             _ => String::from_utf8_lossy(line).into_owned(),
         };
-        self.shared
-            .journal
-            .command(self.connection, self.user.clone(), command.verb, text);
+        self.shared.journal.command(self.connection, self.user.clone(), command.verb, text);
         if let (Verb::Retr, Some(uidl)) = (command.verb, &command.uidl) {
             self.shared.journal.retrieval(uidl);
         }

@@ -33,20 +33,12 @@ pub struct Place {
 
 impl Place {
     pub fn new(verb: Verb, moment: Moment) -> Place {
-        Place {
-            verb,
-            uidl: None,
-            moment,
-            skip: 0,
-        }
+        Place { verb, uidl: None, moment, skip: 0 }
     }
 
     /// Only for the message of this UIDL.
     pub fn of(self, uidl: &Uidl) -> Place {
-        Place {
-            uidl: Some(uidl.clone()),
-            ..self
-        }
+        Place { uidl: Some(uidl.clone()), ..self }
     }
 
     /// Not the first so many times.
@@ -110,11 +102,7 @@ pub(super) struct Stops(Mutex<Vec<Arc<Shared>>>);
 
 impl Stops {
     pub fn add(&self, place: Place) -> Stop {
-        let state = State {
-            skip: place.skip,
-            reached: false,
-            released: false,
-        };
+        let state = State { skip: place.skip, reached: false, released: false };
         let shared = Arc::new(Shared {
             place,
             state: Mutex::new(state),
@@ -139,19 +127,8 @@ impl Stops {
     /// The next octet count at which a multi-line reply halts.
     pub fn next_in_body(&self, verb: Verb, uidl: Option<&[u8]>) -> Option<u64> {
         let stops = self.0.lock();
-        let counts = stops
-            .iter()
-            .filter(|stop| stop.place.is_at(verb, uidl))
-            .map(|s| s.place.moment);
-        counts
-            .filter_map(|moment| {
-                if let Moment::Body(count) = moment {
-                    Some(count)
-                } else {
-                    None
-                }
-            })
-            .min()
+        let counts = stops.iter().filter(|stop| stop.place.is_at(verb, uidl)).map(|s| s.place.moment);
+        counts.filter_map(|moment| if let Moment::Body(count) = moment { Some(count) } else { None }).min()
     }
 
     fn due(&self, verb: Verb, uidl: Option<&[u8]>, moment: Moment) -> Option<Arc<Shared>> {

@@ -139,17 +139,12 @@ impl Wire {
 
     /// Takes back what was said since the mark, as far as it is not out.
     pub fn unsay(&mut self, mark: usize) -> Vec<u8> {
-        self.out
-            .split_off(mark.saturating_sub(self.gone).min(self.out.len()))
+        self.out.split_off(mark.saturating_sub(self.gone).min(self.out.len()))
     }
 
     /// Writes once enough is gathered.
     pub async fn relieve(&mut self) -> io::Result<()> {
-        if self.out.len() < GATHERED {
-            Ok(())
-        } else {
-            self.flush().await
-        }
+        if self.out.len() < GATHERED { Ok(()) } else { self.flush().await }
     }
 
     pub async fn flush(&mut self) -> io::Result<()> {
