@@ -41,10 +41,8 @@ impl Demo {
         ));
 
         let api = opened::load(common, console)?;
-        let version = api.version();
-        console.say(
-            &format!("2. Library     libmultipop {version}, loaded as {:?}", common.load).to_lowercase(),
-        );
+        let (version, how) = (api.version(), format!("{:?}", common.load).to_lowercase());
+        console.say(&format!("2. Library     libmultipop {version}, loaded {how}"));
         drop(api);
         let progress = Box::new(Progress::new(console.clone()));
         let mut instance = opened::open(common, console, &stage.config, progress)?;
