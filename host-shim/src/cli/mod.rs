@@ -126,3 +126,15 @@ impl Common {
 }
 
 type Done = Result<(), Trouble>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_argument_is_at_odds_with_another() {
+        Cli::command().debug_assert();
+    }
+}
