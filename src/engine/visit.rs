@@ -7,18 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::commit::Commits;
-use super::grant;
 use super::keys::Keys;
 use super::line::Line;
-use super::login::{self, Answer, Connection};
 use super::mailbox::Mailbox;
 use crate::error::{Error, Result, Status};
-use crate::model::{
-    Counts, DeletePolicy, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime,
-};
-use crate::oauth::diagnosis::{self, PopRefusal};
+use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
 use crate::oauth::provider::Provider;
-use crate::pop3::{Listing, Refusal, ResponseCode, Sizes};
+use crate::pop3::{Listing, Sizes};
 use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress};
 
 /// A lease is renewed long before it ends.
@@ -178,39 +173,6 @@ impl Visit {
         mailbox.collect().await
     }
 
-    /// A session that is logged in; a token the server refuses is renewed once.
-    async fn log_in(&mut self) -> Result<Connection> {
-        let mut access = grant::access(&self.call, &self.row).await?;
-        let mut renewed = false;
-        loop {
-            let mut connection = login::connect(&self.call, &self.row).await?;
-            let account = &self.row.account;
-            let answer = connection
-                .log_in(&account.server, self.provider.as_deref(), &account.user, &access.token)
-                .await?;
-            let auth_resp_code = connection.capabilities.auth_resp_code;
-            let refusal = match answer {
-                Answer::Welcome => return Ok(connection),
-                Answer::Refused(refusal) => Some(refusal),
-                Answer::Broken(e) => {
-                    Line::new("login_broken").field("account", &account.id).field("error", e).warn();
-                    None
-                }
-            };
-            let code = refusal.as_ref().and_then(|refusal| refusal.code.as_ref());
-            let about_the_token = matches!(code, None | Some(ResponseCode::Auth | ResponseCode::Other(_)));
-            if about_the_token
-                && !renewed
-                && let Some(fresh) = grant::renew_after_refusal(&self.call, &self.row, &access).await?
-            {
-                access = fresh;
-                renewed = true;
-                continue;
-            }
-            return Err(self.refused_login(&access, refusal.as_ref(), auth_resp_code));
-        }
-    }
-
     /// Three visits in a row that ended with the process, and no message to blame: not again today.
     fn refuse_after_deaths(&mut self, open: &[LedgerRow]) -> Result<()> {
         let attempts = self.lease.attempts;
@@ -245,76 +207,12 @@ impl Visit {
         }))
     }
 
-    /// `-ERR` to the credentials, or none at all, with what else is known (PROTOCOL.md B.6).
-    fn refused_login(
-        &self,
-        access: &grant::Access,
-        refusal: Option<&Refusal>,
-        auth_resp_code: bool,
-    ) -> Error {
-        let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or("", ResponseCode::name);
-        let scope_has_pop = match &self.provider {
-            Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
-            None => true,
-        };
-        let seen = PopRefusal {
-            code,
-            text: refusal.map_or("", |refusal| &refusal.text),
-            sasl_status: refusal.and_then(|refusal| refusal.sasl_status.as_deref()).unwrap_or(""),
-            auth_resp_code,
-            closed: refusal.is_none(),
-            token_age_s: self.call.now().saturating_sub(access.obtained_at),
-            token_length: access.token.len(),
-            scope_has_pop,
-            worked_before: self.row.state.last_login.is_some(),
-        };
-        diagnosis::pop_refusal(self.provider.as_deref(), &seen)
-    }
-
     pub fn lease_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
     }
 
     pub fn lose_lease(&self) {
         self.lost.store(true, Ordering::Release);
-    }
-
-    /// When the policy of now lets a message recorded now be deleted; 0 is at once.
-    pub fn delete_at(&self, now: UnixTime) -> Option<UnixTime> {
-        if self.call.settings.config.always_delete {
-            return Some(0);
-        }
-        match self.row.account.delete {
-            DeletePolicy::Never => None,
-            DeletePolicy::Now => Some(0),
-            DeletePolicy::AfterDays(days) => Some(now + u64::from(days) * DAY_S),
-        }
-    }
-
-    /// A clock that jumped over a day, either way, says nothing about ages until a visit ended well.
-    pub fn suspends_deletion_by_age(&self) -> bool {
-        let last = self.row.state.last_clock;
-        last != 0 && self.call.now().abs_diff(last) > DAY_S
-    }
-
-    pub fn deletes_older(&self) -> bool {
-        self.delete_older_age_s().is_some()
-    }
-
-    /// The age at which mail recorded under a milder policy goes too, once its owner confirmed that.
-    pub fn delete_older_age_s(&self) -> Option<u64> {
-        let from = self.row.state.delete_older_from?;
-        if self.call.now() < from {
-            return None;
-        }
-        if self.call.settings.config.always_delete {
-            return Some(0);
-        }
-        match self.row.account.delete {
-            DeletePolicy::Never => None,
-            DeletePolicy::Now => Some(0),
-            DeletePolicy::AfterDays(days) => Some(u64::from(days) * DAY_S),
-        }
     }
 
     pub fn pipelines(&self, announced: bool) -> bool {
