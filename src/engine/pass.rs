@@ -69,6 +69,7 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     // The committer ends after its last commit, when nobody can send to it any more.
     pass.commits = None;
     if committer.await.is_err() {
+        call.pump.botch();
         return Err(Error::bug(
             "the committer panicked; see the log line before this one",
         ));
@@ -77,10 +78,6 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     pass.report.stopped = call.pump.stopped();
     pass.report.more |= pass.report.stopped;
     pass.next_due().await?;
-    let dropped = call.pump.take_dropped_lines();
-    if dropped > 0 {
-        Line::new("lines_dropped").field("lines", dropped).warn();
-    }
     tell(&call, EventKind::PassEnd, &pass.report).await;
     let ended = if call.deadline.is_cancelled() {
         Err(call.deadline.error())

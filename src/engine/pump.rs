@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::error::{Error, Result, Status};
@@ -447,7 +448,7 @@ impl Tickets<'_> {
         if count > 0 && self.shared.log_level >= log::Level::Warn {
             self.host.log(
                 log::Level::Warn,
-                &format!("event=log_lines_dropped count={count}"),
+                &format!("event=lines_dropped lines={count}"),
             );
         }
     }
