@@ -118,6 +118,8 @@ pub enum Pipelining {
     Auto,
     On,
     Off,
+    /// Tried out on a server that does not announce it; as `Auto` until then.
+    Probe,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,9 +6,24 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::model::{Account, AccountLimits, DeletePolicy, FirstFetch, Pipelining};
 
-#[derive(Debug, Clone)]
+mod account;
+mod act;
+mod field;
+mod json;
+mod profile;
+mod provider;
+mod read;
+pub mod words;
+
+pub use account::{AccountForm, to_json};
+pub use act::Act;
+pub use read::Source;
+
+#[derive(Debug, Clone, Serialize)]
 pub struct Config {
     pub store: PathBuf,
     /// The first seals, all open.
@@ -37,12 +52,13 @@ pub struct Config {
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `None`: the JSON has no member `accounts`, and configured accounts stay as they are in the store.
     pub accounts: Option<Vec<Account>>,
-    /// Servers (`host` or `host:port`, lower case) that may be reached without a provider (`token_file`) or resolve to a private address.
+    /// Servers (`host` or `host:port`, lower case): if any is listed, `token_file` accounts go to these only; and
+    /// they may resolve to a private address.
     pub servers: Vec<String>,
 }
 
 /// What one call may use.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Limits {
     /// Accounts visited at once.
     pub sessions: u32,
@@ -57,7 +73,7 @@ pub struct Limits {
     pub listing_entries: u32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Timeouts {
     pub connect_s: u32,
     /// Between two reads while a reply is due.
@@ -69,7 +85,7 @@ pub struct Timeouts {
 }
 
 /// What an account is where it does not say.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct AccountDefaults {
     pub delete: DeletePolicy,
     pub first_fetch: FirstFetch,
@@ -79,7 +95,7 @@ pub struct AccountDefaults {
 }
 
 /// What owners may do for themselves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct OwnerRights {
     /// May owners put and remove accounts at all, and change them?
     pub edit: bool,
@@ -93,7 +109,7 @@ pub struct OwnerRights {
 }
 
 /// A hosting customer.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Realm {
     /// Owners `name@domain` of these domains (lower case) belong here if the operator named no realm.
     pub owner_domains: Vec<String>,
@@ -103,7 +119,7 @@ pub struct Realm {
 }
 
 /// A provider as the operator wrote it; `oauth::provider` fills it from its profile and proves it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ProviderConfig {
     pub id: String,
     pub realm: String,

@@ -89,13 +89,27 @@ pub fn run<T: Send, F: Future<Output = Result<T>>>(
     work: impl FnOnce(Call) -> F + Send,
 ) -> Result<T> {
     let pool = usize::try_from(settings.config.limits.prefetch_bytes).unwrap_or(usize::MAX >> 4);
+    run_with(host, pool, || Ok(settings.clone()), clock, cancel, after, work)
+}
+
+/// The same where the settings are yet to be had: `prepare` runs on the driving thread too.
+pub fn run_with<T: Send, F: Future<Output = Result<T>>>(
+    host: &mut dyn Host,
+    pool: usize,
+    prepare: impl FnOnce() -> Result<Arc<Settings>> + Send,
+    clock: &Arc<dyn Clock>,
+    cancel: &Arc<AtomicBool>,
+    after: Duration,
+    work: impl FnOnce(Call) -> F + Send,
+) -> Result<T> {
     pump::run(host, pool, |pump| {
         let runtime = runtime(&pump)?;
         let done = runtime.block_on(async {
+            let settings = prepare()?;
             let call = Call {
-                settings: settings.clone(),
                 store: settings.open_store(clock.now())?,
                 names: settings.names.open()?,
+                settings,
                 deadline: Deadline::start(after, cancel.clone()),
                 clock: clock.clone(),
                 pump: pump.clone(),

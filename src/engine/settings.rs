@@ -4,25 +4,80 @@
 //! another root directory or fewer rights.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use rustls::ClientConfig;
+use rustls_pki_types::CertificateDer;
 
-use crate::config::Config;
+use super::files::Named;
+use crate::config::{Config, ProviderConfig};
 use crate::error::{Error, Result, Status};
-use crate::model::UnixTime;
+use crate::model::{Account, TokenSource, UnixTime};
 use crate::net::dial::NameService;
-use crate::oauth::provider::Provider;
+use crate::net::tls;
+use crate::oauth::provider::{Loaded, Provider};
+use crate::secret::{KeyBytes, Secret};
 use crate::store::Store;
+use crate::store::seal::KeyRing;
+use crate::store::sqlite::SqliteStore;
 
 pub struct Settings {
     pub config: Config,
     pub names: NameService,
     providers: HashMap<String, Arc<Provider>>,
     provider_tls: HashMap<String, Arc<ClientConfig>>,
+    /// For accounts with a token file; `None` where nothing is trusted but providers' own authorities.
+    account_tls: Option<Arc<ClientConfig>>,
+    keys: KeyRing,
+    digest: [u8; 32],
 }
 
 impl Settings {
+    /// Reads and proves everything; nothing is written and no network used.
+    pub fn prove(config: Config) -> Result<Settings> {
+        let keys = read_keys(&config)?;
+        let mut digest = Digest::new(&keys[0], &config)?;
+        for key in &keys[1..] {
+            digest.add("key", key.expose());
+        }
+        let roots = general_roots(&config, &mut digest)?;
+        let names = NameService::from_system()?;
+        let mut providers = HashMap::new();
+        let mut provider_tls = HashMap::new();
+        for (id, written) in &config.providers {
+            let loaded = load(written, &mut digest)?;
+            let own = loaded
+                .extra_roots
+                .iter()
+                .map(|der| CertificateDer::from(der.clone()));
+            let member = format!("providers.{id}.ca_file");
+            let client = tls::client(roots.iter().cloned().chain(own)).map_err(|e| named(&member, e))?;
+            provider_tls.insert(id.clone(), client);
+            providers.insert(id.clone(), Arc::new(Provider::new(written, loaded)?));
+        }
+        let account_tls = match tls::client(roots) {
+            Ok(client) => Some(client),
+            Err(e) if has_token_files(&config) => return Err(named("ca_file", e)),
+            Err(_) => None,
+        };
+        Ok(Settings {
+            names,
+            providers,
+            provider_tls,
+            account_tls,
+            keys: KeyRing::new(keys)?,
+            digest: digest.value(),
+            config,
+        })
+    }
+
+    /// Digest over the configuration as it is meant and everything its files hold.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
     pub fn provider(&self, id: &str) -> Result<Arc<Provider>> {
         self.providers.get(id).cloned().ok_or_else(|| {
             Error::new(
@@ -41,16 +96,126 @@ impl Settings {
             .ok_or_else(|| Error::bug(format!("no TLS configuration for provider {id:?}")))
     }
 
-    /// What an account's mail server is trusted by.
-    pub fn tls_of_account(&self, account: &crate::model::Account) -> Result<Arc<ClientConfig>> {
-        match account.provider() {
-            Some(id) => self.tls_of_provider(id),
-            None => Err(Error::bug("being built")),
+    /// Whom this account's mail server must be certified by.
+    pub fn tls_of_account(&self, account: &Account) -> Result<Arc<ClientConfig>> {
+        match &account.source {
+            TokenSource::Provider(id) => {
+                self.provider(id)?;
+                self.tls_of_provider(id)
+            }
+            TokenSource::File(_) => self.account_tls.clone().ok_or_else(|| {
+                Error::new(
+                    Status::Config,
+                    "config.roots",
+                    "no trusted root certificate for an account with a token file",
+                )
+                .advice("Name a ca_file at the top of the configuration, or set system_roots to true.")
+            }),
         }
     }
 
     /// Opens the store for one call.
-    pub fn open_store(&self, _now: UnixTime) -> Result<Arc<dyn Store>> {
-        Err(Error::bug("being built"))
+    pub fn open_store(&self, now: UnixTime) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(SqliteStore::open(&self.config.store, &self.keys, now)?))
+    }
+}
+
+fn read_keys(config: &Config) -> Result<Vec<KeyBytes>> {
+    let mut keys: Vec<KeyBytes> = Vec::with_capacity(config.keys.len());
+    for (i, path) in config.keys.iter().enumerate() {
+        let member = format!("keys[{i}]");
+        let key = Named {
+            member: &member,
+            path,
+        }
+        .key()?;
+        if keys.iter().any(|other| other.expose() == key.expose()) {
+            let what = format!(
+                "{member}: {} holds the same key as an earlier entry",
+                path.display()
+            );
+            return Err(Error::new(Status::Key, "key.twice", what).advice("List each key once."));
+        }
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+fn general_roots(config: &Config, digest: &mut Digest) -> Result<Vec<CertificateDer<'static>>> {
+    // Not part of the digest: an update of the system's roots is no change of the configuration.
+    let mut roots = if config.system_roots {
+        tls::system_roots()
+    } else {
+        Vec::new()
+    };
+    if let Some(path) = &config.ca_file {
+        roots.extend(certificates("ca_file", path, digest)?);
+    }
+    Ok(roots)
+}
+
+fn load(written: &ProviderConfig, digest: &mut Digest) -> Result<Loaded> {
+    let mut loaded = Loaded::default();
+    for (i, path) in written.client_secret_files.iter().enumerate() {
+        let member = format!("providers.{}.client_secret_files[{i}]", written.id);
+        let secret: Secret = Named {
+            member: &member,
+            path,
+        }
+        .secret()?;
+        digest.add("secret", secret.expose().as_bytes());
+        loaded.client_secrets.push(secret);
+    }
+    if let Some(path) = &written.ca_file {
+        let member = format!("providers.{}.ca_file", written.id);
+        let roots = certificates(&member, path, digest)?;
+        loaded.extra_roots = roots.iter().map(|root| root.to_vec()).collect();
+    }
+    Ok(loaded)
+}
+
+fn certificates(member: &str, path: &Path, digest: &mut Digest) -> Result<Vec<CertificateDer<'static>>> {
+    let roots = Named { member, path }.certificates()?;
+    for root in &roots {
+        digest.add("certificate", root);
+    }
+    Ok(roots)
+}
+
+fn has_token_files(config: &Config) -> bool {
+    let mut accounts = config.accounts.iter().flatten();
+    accounts.any(|account| matches!(account.source, TokenSource::File(_)))
+}
+
+fn named(member: &str, error: Error) -> Error {
+    Error {
+        message: format!("{member}: {}", error.message),
+        ..error
+    }
+}
+
+/// Keyed with the sealing key, so that the digest in the store tells nothing of a secret that could be guessed.
+struct Digest(hmac::Context);
+
+impl Digest {
+    fn new(key: &KeyBytes, config: &Config) -> Result<Digest> {
+        let meant = serde_json::to_vec(config).map_err(|e| Error::bug(format!("configuration: {e}")))?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
+        let mut digest = Digest(hmac::Context::with_key(&key));
+        digest.add("configuration", &meant);
+        Ok(digest)
+    }
+
+    fn add(&mut self, what: &str, bytes: &[u8]) {
+        for part in [what.as_bytes(), bytes] {
+            self.0.update(&(part.len() as u64).to_be_bytes());
+            self.0.update(part);
+        }
+    }
+
+    fn value(self) -> [u8; 32] {
+        let mut value = [0; 32];
+        value.copy_from_slice(self.0.sign().as_ref());
+        value
     }
 }

@@ -16,9 +16,9 @@ use crate::error::{Error, Result, Status};
 use crate::model::{
     Counts, DeletePolicy, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime,
 };
-use crate::oauth::diagnosis;
+use crate::oauth::diagnosis::{self, PopRefusal};
 use crate::oauth::provider::Provider;
-use crate::pop3::{Listing, ResponseCode, Sizes};
+use crate::pop3::{Listing, Refusal, ResponseCode, Sizes};
 use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress};
 
 /// A lease is renewed long before it ends.
@@ -206,15 +206,17 @@ impl Visit {
                     &access.token,
                 )
                 .await?;
-            let seen = match answer {
+            let auth_resp_code = connection.capabilities.auth_resp_code;
+            let refusal = match answer {
                 Answer::Welcome => return Ok(connection),
-                Answer::Refused(refusal) => refusal,
-                Answer::Broken(e) => return Err(self.broken_login(&access, e)),
+                Answer::Refused(refusal) => Some(refusal),
+                Answer::Broken(e) => {
+                    Line::new("login_broken").field("account", &account.id).field("error", e).warn();
+                    None
+                }
             };
-            let about_the_token = matches!(
-                seen.code,
-                None | Some(ResponseCode::Auth | ResponseCode::Other(_))
-            );
+            let code = refusal.as_ref().and_then(|refusal| refusal.code.as_ref());
+            let about_the_token = matches!(code, None | Some(ResponseCode::Auth | ResponseCode::Other(_)));
             if about_the_token
                 && !renewed
                 && let Some(fresh) = grant::renew_after_refusal(&self.call, &self.row, &access).await?
@@ -223,7 +225,7 @@ impl Visit {
                 renewed = true;
                 continue;
             }
-            return Err(self.refused_login(&access, &seen));
+            return Err(self.refused_login(&access, refusal.as_ref(), auth_resp_code));
         }
     }
 
@@ -267,18 +269,25 @@ impl Visit {
         }))
     }
 
-    /// `-ERR` to the credentials, with what else is known (PROTOCOL.md B.6).
-    fn refused_login(&self, access: &grant::Access, refusal: &crate::pop3::Refusal) -> Error {
-        let _ = access;
-        diagnosis::pop_refusal(&refusal.text)
-    }
-
-    /// No answer to the credentials, or none that fits.
-    fn broken_login(&self, access: &grant::Access, error: Error) -> Error {
-        if access.token.len() > diagnosis::LONG_TOKEN {
-            return diagnosis::pop_refusal("closed");
-        }
-        error
+    /// `-ERR` to the credentials, or none at all, with what else is known (PROTOCOL.md B.6).
+    fn refused_login(&self, access: &grant::Access, refusal: Option<&Refusal>, auth_resp_code: bool) -> Error {
+        let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or(String::new(), ResponseCode::to_string);
+        let scope_has_pop = match &self.provider {
+            Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
+            None => true,
+        };
+        let seen = PopRefusal {
+            code: &code,
+            text: refusal.map_or("", |refusal| &refusal.text),
+            sasl_status: refusal.and_then(|refusal| refusal.sasl_status.as_deref()).unwrap_or(""),
+            auth_resp_code,
+            closed: refusal.is_none(),
+            token_age_s: self.call.now().saturating_sub(access.obtained_at),
+            token_length: access.token.len(),
+            scope_has_pop,
+            worked_before: self.row.state.last_login.is_some(),
+        };
+        diagnosis::pop_refusal(self.provider.as_deref(), &seen)
     }
 
     pub fn lease_lost(&self) -> bool {

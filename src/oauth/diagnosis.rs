@@ -1,6 +1,51 @@
-//! From what was seen to what it means and who can mend it (PROTOCOL.md A.11, A.12, B.6).
+//! From what the identity provider said to what it means and who can mend it (PROTOCOL.md A.11, A.12).
+//!
+//! Decided by HTTP status, `error`, `suberror` and, only to refine, Microsoft's number. A grant is never called dead
+//! for trouble that passes or for a wrong configuration.
 
+use serde_json::{Map, Value};
+
+use super::aadsts::{self, Class, Row};
+use super::provider::Provider;
+use super::retry_after;
+use super::token::HttpAnswer;
 use crate::error::{Error, Status};
+use crate::model::UnixTime;
+
+pub use super::causes::known_cause;
+pub use super::mailbox::{PopRefusal, pop_refusal};
+
+/// A provider's no.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub error: Error,
+    /// The grant is over: only a new consent helps. It is kept until that is stored.
+    pub dead: bool,
+    /// The client secret was refused: another one may work.
+    pub wrong_secret: bool,
+    /// A claims challenge the next authorization request must carry (PROTOCOL.md A.8).
+    pub claims: Option<String>,
+    /// The provider's own words. They may name the person: for the debug log only.
+    pub description: String,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal {
+            error,
+            dead: false,
+            wrong_secret: false,
+            claims: None,
+            description: String::new(),
+        }
+    }
+}
+
+impl From<Error> for Box<Refusal> {
+    fn from(error: Error) -> Box<Refusal> {
+        Box::new(error.into())
+    }
+}
 
 /// No HTTP answer at all.
 pub fn unreachable(what: &str) -> Error {
@@ -9,11 +54,341 @@ pub fn unreachable(what: &str) -> Error {
         "provider.unreachable",
         format!("the identity provider did not answer: {what}"),
     )
+    .advice(
+        "multipop tries again by itself. If it stays, check this server's network, proxy and name service.",
+    )
 }
 
-/// Exchange refuses some tokens longer than this (PROTOCOL.md B.3).
-pub const LONG_TOKEN: usize = 4096;
+/// The token endpoint answered something other than a token.
+pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) -> Box<Refusal> {
+    let wait_s = retry_after::seconds(answer, now);
+    let trouble = matches!(answer.status, 408 | 429) || answer.status >= 500;
+    let members = match serde_json::from_slice(&answer.body) {
+        Ok(Value::Object(members)) if !answer.truncated => members,
+        _ if trouble => return busy(answer.status, wait_s).into(),
+        _ => return not_understood(answer.status).into(),
+    };
+    let said = Said::of(&members);
+    if said.error.is_empty() && !trouble {
+        return not_understood(answer.status).into();
+    }
+    let mut refusal = if trouble {
+        Box::from(busy(answer.status, 0).provider_code(said.code()))
+    } else {
+        decide(provider, &said)
+    };
+    let error = &mut refusal.error;
+    error.retry_after_s = error.retry_after_s.max(wait_s);
+    // What the provider's support asks for.
+    for (name, value) in [
+        ("trace", said.trace),
+        ("correlation", said.correlation),
+        ("at", said.timestamp),
+    ] {
+        if !value.is_empty() {
+            error
+                .message
+                .push_str(&format!(", {name} {}", printable(value, 64)));
+        }
+    }
+    refusal
+}
 
-pub fn pop_refusal(text: &str) -> Error {
-    Error::new(Status::Consent, "login.refused", text)
+/// The authorization endpoint sent the browser back with an error.
+pub fn authorization_refused(
+    provider: &Provider,
+    error: &str,
+    description: Option<&str>,
+    suberror: Option<&str>,
+) -> Refusal {
+    let said = Said {
+        error,
+        suberror: suberror.unwrap_or_default(),
+        number: number_in(description.unwrap_or_default()),
+        description: description.unwrap_or_default(),
+        ..Said::default()
+    };
+    *decide(provider, &said)
+}
+
+/// The token works, but not for POP (PROTOCOL.md A.7).
+pub fn pop_not_granted(provider: &Provider) -> Error {
+    let message = "the provider gave a token without the permission to collect mail by POP";
+    if provider.profile.is_microsoft() {
+        return Error::new(Status::Provider, "provider.pop_not_granted", message).advice(
+            "The application's registration needs the permission POP.AccessAsUser.All, and an administrator must \
+             agree to it with the link for administrators; then sign in again.",
+        );
+    }
+    Error::new(Status::Consent, "consent.pop_not_granted", message)
+        .advice("Sign in again and tick the permission to read mail.")
+}
+
+/// An administrator consented: nobody's mailbox is connected by that.
+pub fn admin_consented() -> Error {
+    Error::new(
+        Status::Consent,
+        "consent.admin_granted",
+        "an administrator agreed for the organisation; no mailbox was connected by that",
+    )
+    .advice(
+        "The administrator's agreement is in place. Please try again: start the sign-in to your mailbox now.",
+    )
+}
+
+/// RFC 6749 §5.2 and Microsoft's additions, as far as they decide anything.
+#[derive(Default)]
+struct Said<'a> {
+    error: &'a str,
+    suberror: &'a str,
+    number: Option<u32>,
+    description: &'a str,
+    claims: &'a str,
+    trace: &'a str,
+    correlation: &'a str,
+    timestamp: &'a str,
+}
+
+impl<'a> Said<'a> {
+    fn of(members: &'a Map<String, Value>) -> Said<'a> {
+        let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
+        let listed = members
+            .get("error_codes")
+            .and_then(Value::as_array)
+            .and_then(|all| all.first())
+            .and_then(Value::as_u64)
+            .and_then(|code| u32::try_from(code).ok());
+        Said {
+            error: text("error"),
+            suberror: text("suberror"),
+            number: listed.or_else(|| number_in(text("error_description"))),
+            description: text("error_description"),
+            claims: text("claims"),
+            trace: text("trace_id"),
+            correlation: text("correlation_id"),
+            timestamp: text("timestamp"),
+        }
+    }
+
+    /// As shown to people: Microsoft's number, else the plain error.
+    fn code(&self) -> String {
+        match self.number {
+            Some(number) => format!("AADSTS{number}"),
+            None => printable(self.error, 60),
+        }
+    }
+}
+
+/// `AADSTS50173: …`
+fn number_in(description: &str) -> Option<u32> {
+    let digits = description.trim_start().strip_prefix("AADSTS")?;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
+    let mut verdict = by_error(said.error);
+    if let Some(refined) = by_suberror(said.suberror) {
+        verdict = refined;
+    }
+    // Numbers are Microsoft's alone.
+    let row = said
+        .number
+        .filter(|_| provider.profile.is_microsoft())
+        .and_then(aadsts::row);
+    if let Some(row) = row {
+        verdict = Verdict::from(row);
+    }
+    let status = match verdict.class {
+        Class::User => Status::Consent,
+        Class::Admin => Status::Provider,
+        Class::Config => Status::Config,
+        Class::Time => Status::Transient,
+    };
+    let mut message = format!("the identity provider refused: {}", printable(said.error, 60));
+    if !said.suberror.is_empty() {
+        message.push_str(&format!(" ({})", printable(said.suberror, 60)));
+    }
+    if let Some(number) = said.number {
+        message.push_str(&format!(", AADSTS{number}"));
+    }
+    Box::new(Refusal {
+        error: Error::new(status, verdict.cause, message)
+            .advice(verdict.advice)
+            .provider_code(said.code())
+            .retry_after(verdict.wait_s),
+        dead: said.error == "invalid_grant" && verdict.class == Class::User,
+        wrong_secret: said.error == "invalid_client",
+        claims: (!said.claims.is_empty()).then(|| said.claims.to_owned()),
+        description: printable(said.description, 400),
+    })
+}
+
+struct Verdict {
+    class: Class,
+    cause: &'static str,
+    advice: &'static str,
+    wait_s: u32,
+}
+
+impl From<&'static Row> for Verdict {
+    fn from(row: &'static Row) -> Verdict {
+        Verdict {
+            class: row.class,
+            cause: row.cause,
+            advice: row.advice,
+            wait_s: row.wait_s,
+        }
+    }
+}
+
+/// PROTOCOL.md A.11, decision 3.
+fn by_error(error: &str) -> Verdict {
+    let (class, cause, advice) = match error {
+        "temporarily_unavailable" | "server_error" | "slow_down" => (
+            Class::Time,
+            "provider.trouble",
+            "The identity provider has trouble; multipop tries again by itself.",
+        ),
+        "invalid_grant" | "expired_token" | "bad_verification_code" => (
+            Class::User,
+            "consent.revoked",
+            "The permission is no longer valid at the provider: it was withdrawn or expired. Sign in again.",
+        ),
+        "interaction_required" | "login_required" | "account_selection_required" => (
+            Class::User,
+            "consent.interaction",
+            "The provider wants to ask something. Sign in again and answer its questions.",
+        ),
+        "consent_required" => (
+            Class::User,
+            "consent.missing",
+            "Sign in again and agree to the access. If the page says that an administrator must agree, send him \
+             the link for administrators.",
+        ),
+        "access_denied" | "authorization_declined" => (
+            Class::User,
+            "consent.declined",
+            "The access was declined. Sign in again and agree if mail is to be collected.",
+        ),
+        "invalid_client" => (
+            Class::Config,
+            "config.client_secret",
+            "The provider does not accept this application: check client_id and the client secret's file.",
+        ),
+        "unauthorized_client" | "unsupported_grant_type" | "unsupported_response_type" => (
+            Class::Config,
+            "config.client",
+            "The application's registration at the provider does not allow this kind of sign-in.",
+        ),
+        "invalid_scope" | "invalid_resource" | "invalid_target" => (
+            Class::Config,
+            "config.scope",
+            "The provider does not accept the scopes; check them in the configuration and the registration.",
+        ),
+        _ => (
+            Class::Config,
+            "config.request",
+            "The provider does not understand the request; check endpoints and extra parameters.",
+        ),
+    };
+    Verdict {
+        class,
+        cause,
+        advice,
+        wait_s: 0,
+    }
+}
+
+fn by_suberror(suberror: &str) -> Option<Verdict> {
+    let (class, cause, advice) = match suberror {
+        "consent_required" => (
+            Class::User,
+            "consent.missing",
+            "Sign in again and agree to the access. If the page says that an administrator must agree, send him \
+             the link for administrators.",
+        ),
+        "message_only" | "basic_action" | "additional_action" => (
+            Class::User,
+            "consent.interaction",
+            "The provider wants to tell or ask something. Sign in again and answer its questions.",
+        ),
+        "user_password_expired" => (
+            Class::User,
+            "consent.password_expired",
+            "Set a new password at the provider first, then sign in again.",
+        ),
+        "bad_token" => (
+            Class::User,
+            "consent.revoked",
+            "The permission is no longer valid at the provider. Sign in again.",
+        ),
+        "token_expired" => (
+            Class::User,
+            "consent.expired",
+            "The permission expired. Sign in again.",
+        ),
+        "client_mismatch" => (
+            Class::Config,
+            "config.client_mismatch",
+            "The permission belongs to another application: client_id was changed. Set it back, or sign in again.",
+        ),
+        "device_authentication_failed" | "protection_policy_required" => (
+            Class::Admin,
+            "provider.device_policy",
+            "A device policy of the organisation refuses a mail server's access; its administrator must exempt \
+             this application.",
+        ),
+        _ => return None,
+    };
+    Some(Verdict {
+        class,
+        cause,
+        advice,
+        wait_s: 0,
+    })
+}
+
+fn busy(status: u16, wait_s: u32) -> Error {
+    let (cause, what) = match status {
+        429 => ("provider.throttled", "limits requests"),
+        408 => ("provider.trouble", "waited too long"),
+        _ => ("provider.trouble", "has trouble"),
+    };
+    Error::new(
+        Status::Transient,
+        cause,
+        format!("the identity provider {what} (HTTP {status})"),
+    )
+    .advice("multipop tries again by itself; nothing needs to be done.")
+    .retry_after(wait_s)
+}
+
+fn not_understood(status: u16) -> Error {
+    let (cause, what) = match status {
+        300..=399 => (
+            "provider.redirect",
+            "answers with a redirect, which is never followed",
+        ),
+        404 | 405 | 410 => ("provider.no_endpoint", "is not there"),
+        407 => ("provider.proxy", "is behind a proxy that wants credentials"),
+        _ => (
+            "provider.not_json",
+            "answers with something that is no OAuth error",
+        ),
+    };
+    Error::new(
+        Status::Config,
+        cause,
+        format!("the token endpoint {what} (HTTP {status})"),
+    )
+    .advice("The operator must check the provider's token_endpoint and the proxy between.")
+}
+
+/// A peer's text in a line of ours.
+pub(super) fn printable(text: &str, length: usize) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(length)
+        .collect()
 }

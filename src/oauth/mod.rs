@@ -1,8 +1,15 @@
 //! OAuth 2.0 for mail: requests built, answers read, causes named. No I/O, no clock, no randomness.
 
+mod aadsts;
 pub mod authorize;
 pub mod callback;
+mod causes;
 pub mod diagnosis;
 pub mod identity;
+mod mailbox;
+mod profile;
 pub mod provider;
+mod redirect;
+mod retry_after;
+mod rules;
 pub mod token;

@@ -1,7 +1,11 @@
 //! A provider as it is meant: every endpoint, rule and peculiarity as data (PROTOCOL.md A, C).
+//!
+//! `rules` makes one from the configuration; nothing else does.
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
+pub use super::rules::Loaded;
 use crate::secret::Secret;
 
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct Provider {
     pub pop_scope_suffix: Option<String>,
     /// Added to every authorization request (Google's `access_type=offline`).
     pub authorize_parameters: Vec<(String, String)>,
+    /// The values of `prompt` every authorization request has.
+    pub prompts: Vec<String>,
     /// Where tokens may go: `host:port`, lower case.
     pub servers: Vec<(String, u16)>,
     pub mechanism: MechanismRule,
@@ -49,6 +55,82 @@ pub enum Profile {
     Outlook,
     Google,
     Generic,
+}
+
+impl Provider {
+    /// Whether a token of this provider may go there.
+    pub fn allows(&self, host: &str, port: u16) -> bool {
+        let host = host.trim_matches(['[', ']']);
+        self.servers
+            .iter()
+            .any(|(name, number)| *number == port && name.eq_ignore_ascii_case(host))
+    }
+
+    /// The scopes as one parameter.
+    pub fn scope(&self) -> String {
+        self.scopes.join(" ")
+    }
+
+    pub fn asks_for(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|asked| asked == scope)
+    }
+
+    /// Whether consent to these scopes must bring a refresh token.
+    pub fn expects_refresh_token(&self) -> bool {
+        self.asks_for("offline_access") || self.profile == Profile::Google
+    }
+
+    /// The issuer as text: what a consent remembers, to notice that the configuration changed meanwhile.
+    pub fn issuer_text(&self) -> String {
+        match &self.issuer {
+            IssuerRule::Exact(issuer) => issuer.clone(),
+            IssuerRule::Entra { authority } => format!("{authority}/{TENANT_ID}/v2.0"),
+        }
+    }
+
+    /// Whether a granted scope allows POP (PROTOCOL.md A.7): by its end, since the resource's alias may differ.
+    pub fn grants_pop(&self, scope: &str) -> bool {
+        let Some(suffix) = &self.pop_scope_suffix else {
+            return true;
+        };
+        let suffix = suffix.to_ascii_lowercase();
+        scope.split_ascii_whitespace().any(|one| {
+            let one = percent_decode_str(one).decode_utf8_lossy();
+            one.to_ascii_lowercase().ends_with(&suffix)
+        })
+    }
+}
+
+impl Profile {
+    pub fn is_microsoft(self) -> bool {
+        matches!(self, Profile::Microsoft365 | Profile::Outlook)
+    }
+}
+
+/// The placeholder in the issuer of Entra's tenant-independent metadata.
+pub(super) const TENANT_ID: &str = "{tenantid}";
+
+impl IssuerRule {
+    /// RFC 9207 §2.4, OpenID Connect Core §3.1.3.7: compared as text. The tenant of Entra's template is a GUID;
+    /// where the caller knows which (`tid`), it must be that one.
+    pub fn accepts(&self, issuer: &str, tenant: Option<&str>) -> bool {
+        match self {
+            IssuerRule::Exact(expected) => issuer == expected,
+            IssuerRule::Entra { authority } => issuer
+                .strip_prefix(authority.as_str())
+                .and_then(|rest| rest.strip_prefix('/'))
+                .and_then(|rest| rest.strip_suffix("/v2.0"))
+                .is_some_and(|id| is_guid(id) && tenant.is_none_or(|known| known == id)),
+        }
+    }
+}
+
+pub fn is_guid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// What the `iss` of this provider's answers and id_tokens must be.

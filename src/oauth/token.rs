@@ -1,4 +1,20 @@
-//! Requests to the token endpoint and what its answers say (RFC 6749 §4.1.3, §5, §6).
+//! Requests to the token endpoint and what its answers say (RFC 6749 §4.1.3, §5, §6; PROTOCOL.md A.7, E 5 to E 8).
+
+use std::cell::RefCell;
+use std::fmt;
+
+use oauth2::basic::BasicClient;
+use oauth2::{
+    AuthType, AuthorizationCode, ClientId, ClientSecret, HttpResponse, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, Scope, TokenUrl,
+};
+use serde_json::{Map, Value};
+
+use super::diagnosis::{self, Refusal};
+use super::provider::{ClientAuthentication, Provider};
+use crate::error::{Error, Result, Status};
+use crate::model::UnixTime;
+use crate::secret::Secret;
 
 /// As the `oauth2` crate builds it.
 pub type HttpRequest = oauth2::HttpRequest;
@@ -14,3 +30,199 @@ pub struct HttpAnswer {
     /// The body was longer than what is read of one.
     pub truncated: bool,
 }
+
+/// A good answer.
+#[derive(Debug)]
+pub struct Token {
+    pub access_token: Secret,
+    /// None: keep the old one (RFC 6749 §6).
+    pub refresh_token: Option<Secret>,
+    pub id_token: Option<Secret>,
+    pub scope: String,
+    pub expires_at: UnixTime,
+    /// When to get the next one, before this one expires.
+    pub renew_at: UnixTime,
+}
+
+/// Redeems a code, once, with the redirect URI it was asked with.
+pub fn redeem(
+    provider: &Provider,
+    client_secret: &Secret,
+    code: &Secret,
+    verifier: &Secret,
+    redirect_uri: &str,
+) -> Result<HttpRequest> {
+    let redirect_uri = RedirectUrl::new(redirect_uri.to_owned())
+        .map_err(|e| Error::bug(format!("a proved redirect URI does not parse: {e}")))?;
+    let client = client(provider, client_secret).set_redirect_uri(redirect_uri);
+    built(|keep| {
+        let _ = client
+            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
+            .add_extra_param("scope", provider.scope())
+            .request(&keep);
+    })
+}
+
+/// Asks for a new access token.
+pub fn refresh(provider: &Provider, client_secret: &Secret, refresh_token: &Secret) -> Result<HttpRequest> {
+    let client = client(provider, client_secret);
+    let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
+    built(|keep| {
+        let _ = client
+            .exchange_refresh_token(&refresh_token)
+            .add_scopes(provider.scopes.iter().cloned().map(Scope::new))
+            .request(&keep);
+    })
+}
+
+/// Reads the answer to a request for `requested` scopes.
+pub fn read_token(
+    provider: &Provider,
+    answer: &HttpAnswer,
+    requested: &str,
+    now: UnixTime,
+) -> std::result::Result<Token, Box<Refusal>> {
+    if answer.status != 200 {
+        return Err(diagnosis::token_refused(provider, answer, now));
+    }
+    if answer.truncated {
+        return Err(unreadable("provider.too_long", "is longer than any token answer"));
+    }
+    let Ok(Value::Object(members)) = serde_json::from_slice(&answer.body) else {
+        return Err(unreadable("provider.not_json", "is no JSON object"));
+    };
+    if members.contains_key("error") {
+        return Err(diagnosis::token_refused(provider, answer, now));
+    }
+    let Some(access_token) = text(&members, "access_token")?.filter(|token| !token.is_empty()) else {
+        return Err(unreadable("provider.no_token", "holds no access_token"));
+    };
+    if !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(unreadable(
+            "provider.bad_token",
+            "holds an access_token no line could carry",
+        ));
+    }
+    match text(&members, "token_type")? {
+        Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
+        _ => return Err(unreadable("provider.token_type", "is for no bearer token")),
+    }
+    let scope = match text(&members, "scope")? {
+        // RFC 6749 §5.1: absent means as asked.
+        None | Some("") => requested.to_owned(),
+        Some(scope) => scope.to_owned(),
+    };
+    if !provider.grants_pop(&scope) {
+        return Err(diagnosis::pop_not_granted(provider).into());
+    }
+    let lifetime = lifetime(&members)?;
+    let secret = |text: &str| Secret::new(text.to_owned());
+    let present = |name| text(&members, name).map(|text| text.filter(|text| !text.is_empty()).map(secret));
+    Ok(Token {
+        access_token: secret(access_token),
+        refresh_token: present("refresh_token")?,
+        id_token: present("id_token")?,
+        scope,
+        expires_at: now + lifetime,
+        renew_at: now + lifetime - margin(lifetime),
+    })
+}
+
+/// Where `expires_in` is missing (RFC 6749 §5.1 only recommends it).
+const USUAL_LIFETIME_S: u64 = 3600;
+/// No promise of a longer life is believed.
+const LONGEST_LIFETIME_S: u64 = 366 * 86_400;
+
+/// A number, or a number as text.
+fn lifetime(members: &Map<String, Value>) -> std::result::Result<u64, Box<Refusal>> {
+    let seconds = match members.get("expires_in") {
+        None | Some(Value::Null) => return Ok(USUAL_LIFETIME_S),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse::<f64>().ok(),
+        Some(_) => None,
+    };
+    match seconds {
+        Some(seconds) if seconds >= 0.0 => Ok((seconds as u64).min(LONGEST_LIFETIME_S)),
+        _ => Err(unreadable(
+            "provider.expires_in",
+            "has an expires_in that is no number of seconds",
+        )),
+    }
+}
+
+/// How long before its end a token is renewed: five minutes or a tenth, but a quarter of one that lives shortly.
+fn margin(lifetime: u64) -> u64 {
+    if lifetime < 600 {
+        lifetime / 4
+    } else {
+        (lifetime / 10).max(300)
+    }
+}
+
+fn text<'a>(
+    members: &'a Map<String, Value>,
+    name: &str,
+) -> std::result::Result<Option<&'a str>, Box<Refusal>> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(unreadable(
+            "provider.member_type",
+            &format!("has a member {name} that is no text"),
+        )),
+    }
+}
+
+/// The endpoint answers 200 with something that is no token: not our peer, or not the peer that was meant.
+fn unreadable(cause: &'static str, what: &str) -> Box<Refusal> {
+    let error = Error::new(
+        Status::Config,
+        cause,
+        format!("the token endpoint's answer {what}"),
+    )
+    .advice("The operator must check the provider's token_endpoint and the proxy between.");
+    Box::new(error.into())
+}
+
+type Client = BasicClient<
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointSet,
+>;
+
+fn client(provider: &Provider, client_secret: &Secret) -> Client {
+    BasicClient::new(ClientId::new(provider.client_id.clone()))
+        .set_client_secret(ClientSecret::new(client_secret.expose().to_owned()))
+        .set_auth_type(match provider.client_authentication {
+            ClientAuthentication::SecretPost => AuthType::RequestBody,
+            ClientAuthentication::SecretBasic => AuthType::BasicAuth,
+        })
+        .set_token_uri(TokenUrl::from_url(provider.token_endpoint.clone()))
+}
+
+/// The `oauth2` crate hands a finished request to its HTTP client; this one keeps it instead of sending it.
+fn built(
+    build: impl FnOnce(&dyn Fn(HttpRequest) -> std::result::Result<HttpResponse, Kept>),
+) -> Result<HttpRequest> {
+    let kept = RefCell::new(None);
+    build(&|request| {
+        *kept.borrow_mut() = Some(request);
+        Err(Kept)
+    });
+    kept.into_inner()
+        .ok_or_else(|| Error::bug("the token request could not be built"))
+}
+
+#[derive(Debug)]
+struct Kept;
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("kept, not sent")
+    }
+}
+
+impl std::error::Error for Kept {}

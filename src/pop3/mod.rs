@@ -4,8 +4,15 @@
 //! no clock and no account. What does not fit the protocol is an error after which the session must be dropped
 //! without QUIT (I13).
 
+mod capability;
+mod command;
 pub mod limits;
+mod lines;
 pub mod listing;
+mod multiline;
+mod output;
+mod reply;
+mod sasl;
 pub mod session;
 
 pub use limits::Limits;
@@ -183,6 +190,8 @@ pub enum Misuse {
     NotAlone,
     /// A user name or token with bytes that could end the line.
     Injection,
+    /// After a protocol error: nothing may be said any more, QUIT least of all (I13).
+    OutOfStep,
 }
 
 /// The server broke the protocol. Displayed as one printable line that holds no secret.

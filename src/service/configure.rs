@@ -1,11 +1,108 @@
 //! `multipop_configure`: reads and proves everything, all or nothing (I12).
+//!
+//! The store is written last, in one transaction; whatever fails before leaves instance and store as they were.
 
-use super::Instance;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Configured, Instance, SHORT};
+use crate::config::{Config, Source};
+use crate::engine::call::{self, Call};
+use crate::engine::files::Named;
+use crate::engine::line::Line;
 use crate::engine::pump::Host;
-use crate::error::{Error, Result};
+use crate::engine::settings::Settings;
+use crate::error::{Error, Result, Status};
+use crate::store::{Change, Desired};
+
+/// No mail passes through this call.
+const POOL: usize = 64 * 1024;
 
 impl Instance {
-    pub fn configure(&self, _host: &mut dyn Host, _json: &str) -> Result<()> {
-        Err(Error::bug("being built"))
+    /// `multipop_cancel` ends it as long as nothing was written.
+    pub fn configure(&self, host: &mut dyn Host, json: &str) -> Result<()> {
+        let done = self.prove_and_apply(host, json);
+        self.cancel.store(false, Ordering::Release);
+        *self.configured.lock() = Some(done?);
+        Ok(())
     }
+
+    fn prove_and_apply(&self, host: &mut dyn Host, json: &str) -> Result<Configured> {
+        let former = self.configured.lock().clone();
+        let cancel = self.cancel.clone();
+        let prepare = || prove(json, &cancel).map(Arc::new);
+        call::run_with(
+            host,
+            POOL,
+            prepare,
+            &self.clock,
+            &self.cancel,
+            SHORT,
+            |call| async {
+                stop_if_cancelled(&self.cancel)?;
+                apply(call, former)
+            },
+        )
+    }
+}
+
+fn prove(json: &str, cancel: &AtomicBool) -> Result<Settings> {
+    stop_if_cancelled(cancel)?;
+    let config = read(json)?;
+    stop_if_cancelled(cancel)?;
+    Settings::prove(config)
+}
+
+fn read(json: &str) -> Result<Config> {
+    let Source::File(path) = Config::locate(json)? else {
+        return Config::read(json);
+    };
+    let text = Named {
+        member: "file",
+        path: Path::new(&path),
+    }
+    .text()?;
+    Config::read_named(&text, path.to_str())
+}
+
+/// Not interrupted once begun: its transaction and what the instance holds go together.
+fn apply(call: Call, former: Option<Configured>) -> Result<Configured> {
+    let settings = call.settings.clone();
+    let desired = Desired {
+        digest: settings.digest(),
+        accounts: settings.config.accounts.clone(),
+    };
+    // A number is one store's.
+    let mine = former
+        .filter(|former| former.settings.config.store == settings.config.store)
+        .map(|former| former.number);
+    let applied = call.store.apply(&desired, mine, call.now())?;
+    let line = Line::new("configured").field("number", applied.number);
+    match applied.change {
+        Change::Written => line.field("change", "written").info(),
+        Change::Unchanged => line.field("change", "unchanged").debug(),
+        Change::Superseded => line
+            .field("change", "superseded")
+            .field(
+                "advice",
+                "another instance was given a later configuration; give this one the same",
+            )
+            .warn(),
+    }
+    Ok(Configured {
+        settings,
+        number: applied.number,
+    })
+}
+
+fn stop_if_cancelled(cancel: &AtomicBool) -> Result<()> {
+    if cancel.load(Ordering::Acquire) {
+        return Err(Error::new(
+            Status::Cancelled,
+            "cancelled",
+            "the host cancelled the call",
+        ));
+    }
+    Ok(())
 }

@@ -1,8 +1,26 @@
 //! `multipop_authorize_url`, `multipop_handle_callback` and the verb `confirm`: consent, bound to who began it (I11).
+//!
+//! What a browser brings back is believed only with the session it was begun in, once, from the provider that was
+//! asked; and nothing becomes active before the name that signed in is the configured one or the owner said yes (I14).
+
+mod answer;
+mod connect;
+
+use std::time::Duration;
+
+use zeroize::Zeroize;
 
 use super::Instance;
+use crate::engine::call::Call;
+use crate::engine::line::Line;
 use crate::engine::pump::Host;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
+use crate::model::{Actor, OPERATOR, TokenSource, UnixTime};
+use crate::oauth::authorize::{self, FRESH_BYTES, Fresh, Wish, look_up_key};
+use crate::oauth::callback::{self, Callback};
+use crate::oauth::provider::Provider;
+use crate::store::{AccountRow, Consent, TakenConsent};
+use answer::Answered;
 
 pub struct AuthorizeRequest<'a> {
     pub actor: &'a str,
@@ -19,17 +37,248 @@ pub struct CallbackRequest<'a> {
     pub session: &'a str,
 }
 
+/// From the first page to the last answer (PROTOCOL.md E 3).
+const CONSENT_S: u64 = 15 * 60;
+/// A provider that is slower has not answered.
+const CALLBACK_LIMIT: Duration = Duration::from_secs(300);
+
 impl Instance {
-    pub fn authorize_url(&self, _host: &mut dyn Host, _request: &AuthorizeRequest<'_>) -> Result<String> {
-        Err(Error::bug("being built"))
+    pub fn authorize_url(&self, host: &mut dyn Host, request: &AuthorizeRequest<'_>) -> Result<String> {
+        let session = session_key(request.session)?;
+        let actor = actor(request.actor);
+        self.run(host, |call| async move {
+            begin(&call, &actor, session, request).await
+        })
     }
 
     /// The JSON is there whenever the arguments were accepted, whatever the status.
     pub fn handle_callback(
         &self,
-        _host: &mut dyn Host,
-        _request: &CallbackRequest<'_>,
+        host: &mut dyn Host,
+        request: &CallbackRequest<'_>,
     ) -> (Result<()>, Option<String>) {
-        (Err(Error::bug("being built")), None)
+        let accepted = self.settings().and_then(|_| session_key(request.session));
+        let session = match accepted {
+            Ok(session) => session,
+            Err(error) => return (Err(error), None),
+        };
+        let answered = self.run_long(host, CALLBACK_LIMIT, |call| async move {
+            Ok(finish(&call, session, request).await)
+        });
+        let (result, json) = answered.unwrap_or_else(Answered::failed).into_parts();
+        (result, Some(json))
+    }
+
+    /// The owner's yes, in the session of the consent. The answer is the callback's JSON.
+    pub(super) fn confirm(
+        &self,
+        host: &mut dyn Host,
+        actor: &str,
+        id: &str,
+        session: Option<&str>,
+    ) -> Result<String> {
+        let session = session_key(session.unwrap_or_default())?;
+        let actor = self::actor(actor);
+        self.run(host, |call| async move {
+            let row = visible(&call, &actor, id).await?;
+            let answered = connect::confirm(&call, &actor, row, session).await;
+            let (result, json) = answered.into_parts();
+            result.map(|()| json)
+        })
+    }
+}
+
+/// The door refuses an actor that is NULL, empty or too long.
+fn actor(name: &str) -> Actor {
+    match name {
+        OPERATOR => Actor::Operator,
+        owner => Actor::Owner(owner.to_owned()),
+    }
+}
+
+/// A browser session's token, of which only a hash is kept.
+fn session_key(session: &str) -> Result<[u8; 32]> {
+    if (16..=1024).contains(&session.len()) {
+        return Ok(look_up_key(session));
+    }
+    Err(Error::new(
+        Status::Argument,
+        "argument.session",
+        format!(
+            "the session token has {} bytes instead of 16 to 1024",
+            session.len()
+        ),
+    )
+    .advice("The host must pass the unguessable token of the browser's session."))
+}
+
+/// The account, if it is there for this actor; nobody else's is told from none (I14).
+async fn visible(call: &Call, actor: &Actor, id: &str) -> Result<AccountRow> {
+    let id = id.to_owned();
+    let found = call.with_store(move |store| store.account(&id)).await?;
+    found
+        .filter(|row| actor.reaches(&row.account.owner))
+        .ok_or_else(Error::rights)
+}
+
+/// The provider this account may sign in at now.
+fn provider_of(call: &Call, row: &AccountRow) -> Result<std::sync::Arc<Provider>> {
+    let off = |cause, what: &str, advice: &str| {
+        Err(Error::new(Status::Rights, cause, what.to_owned()).advice(advice))
+    };
+    if !call.settings.config.enabled {
+        return off(
+            "rights.disabled",
+            "collecting mail is switched off on this server",
+            "The operator has switched collecting off for everybody; ask him.",
+        );
+    }
+    if !row.account.enabled {
+        return off(
+            "rights.account_disabled",
+            "the account is disabled",
+            "Enable the account first, then sign in.",
+        );
+    }
+    let TokenSource::Provider(id) = &row.account.source else {
+        return Err(Error::new(
+            Status::Config,
+            "consent.token_file",
+            "this account's token comes from a file; nobody signs in for it",
+        )
+        .advice("To sign in here, the operator must give the account a provider in place of token_file."));
+    };
+    let provider = call.provider(id)?;
+    let server = &row.account.server;
+    if provider.realm != row.account.realm || !provider.allows(&server.host, server.port) {
+        return Err(Error::new(
+            Status::Config,
+            "config.provider_server",
+            format!(
+                "the provider {id:?} may not send tokens to {}:{} for realm {:?}",
+                server.host, server.port, row.account.realm
+            ),
+        )
+        .advice("The operator must list the server at the provider, or the account must name another one."));
+    }
+    Ok(provider)
+}
+
+async fn begin(
+    call: &Call,
+    actor: &Actor,
+    session: [u8; 32],
+    request: &AuthorizeRequest<'_>,
+) -> Result<String> {
+    let row = visible(call, actor, request.account).await?;
+    let provider = provider_of(call, &row)?;
+    let fresh = fresh()?;
+    let url = if request.admin_consent {
+        authorize::admin_consent_url(&provider, &fresh.state)?
+    } else {
+        let wish = Wish {
+            sign_in_name: row.account.sign_in_name(),
+            choose_account: request.choose_account,
+            force_consent: request.force_consent,
+            claims: row.state.claims.as_deref(),
+        };
+        authorize::url(&provider, &wish, &fresh)?
+    };
+    let now = call.now();
+    let consent = Consent {
+        state: look_up_key(fresh.state.expose()),
+        session,
+        account: row.account.id.clone(),
+        actor: actor.clone(),
+        provider: provider.id.clone(),
+        redirect_uri: provider.redirect_uri.clone(),
+        verifier: fresh.verifier,
+        nonce: fresh.nonce,
+        issuer: provider.issuer_text(),
+        admin: request.admin_consent,
+        created_at: now,
+        expires_at: now + CONSENT_S,
+    };
+    call.with_store(move |store| {
+        store.sweep_consents(now)?;
+        store.begin_consent(&consent)
+    })
+    .await?;
+    Line::new("consent_begin")
+        .field("account", &row.account.id)
+        .field("actor", actor.name())
+        .field("provider", &provider.id)
+        .field("admin", request.admin_consent)
+        .info();
+    Ok(url)
+}
+
+fn fresh() -> Result<Fresh> {
+    let mut random = [0; FRESH_BYTES];
+    getrandom::fill(&mut random)
+        .map_err(|e| Error::new(Status::Resources, "resources.random", e.to_string()))?;
+    let fresh = Fresh::new(&random);
+    random.zeroize();
+    Ok(fresh)
+}
+
+/// Everything after the state was consumed is an answer that is remembered.
+async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -> Answered {
+    let callback = match callback::read(request.uri, request.form) {
+        Ok(callback) => callback,
+        Err(error) => return Answered::failed(error),
+    };
+    let state = look_up_key(callback.state().expose());
+    let now = call.now();
+    let taken = call
+        .with_store(move |store| store.take_consent(&state, &session, now))
+        .await;
+    let consent = match taken {
+        Ok(TakenConsent::Taken(consent)) => consent,
+        Ok(TakenConsent::Answered(before)) => return Answered::repeat(&before),
+        Ok(other) => return Answered::failed(not_taken(&other)),
+        Err(error) => return Answered::failed(error),
+    };
+    let answered = conclude(call, &consent, &callback, now).await;
+    answered.log(&consent.account);
+    let remembered = answered.to_text();
+    let kept = call
+        .with_store(move |store| store.answer_consent(&state, &remembered))
+        .await;
+    if let Err(error) = kept {
+        // Only a repetition of the same callback would have read it.
+        Line::new("consent_answer_lost").field("error", &error).warn();
+    }
+    answered
+}
+
+async fn conclude(call: &Call, consent: &Consent, callback: &Callback, now: UnixTime) -> Answered {
+    let row = match visible(call, &consent.actor, &consent.account).await {
+        Ok(row) => row,
+        Err(error) => return Answered::failed(error),
+    };
+    connect::connect(call, consent, callback, row, now).await
+}
+
+/// A stranger is told the same whatever is wrong with his session or state.
+fn not_taken(taken: &TakenConsent) -> Error {
+    let refuse = |cause, what: &str, advice: &str| Error::new(Status::Callback, cause, what).advice(advice);
+    match taken {
+        TakenConsent::Expired => refuse(
+            "callback.expired",
+            "the sign-in took longer than 15 minutes",
+            "Please start the sign-in again from your mailbox settings.",
+        ),
+        TakenConsent::Unanswered => refuse(
+            "callback.unanswered",
+            "this answer was used before, and what came of it was not kept",
+            "Look whether the mailbox is connected; if not, start the sign-in again.",
+        ),
+        _ => refuse(
+            "callback.unknown",
+            "no sign-in that waits for this answer was begun in this browser session",
+            "Please start the sign-in again from your mailbox settings, and finish it in the same browser. If you \
+             did not start one, close this page: nothing was changed.",
+        ),
     }
 }

@@ -18,6 +18,7 @@ pub mod accounts;
 pub mod configure;
 pub mod consent;
 pub mod fetch;
+mod rights;
 
 /// One instance. Holds memory only between calls.
 pub struct Instance {

@@ -6,26 +6,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::model::{Account, Actor, Counts, Identity, Outcome, UnixTime};
 pub use crate::model::{LedgerRow, RowState, UidlKey};
 use crate::secret::Secret;
 
-/// One database of accounts. Every write is one transaction, durable when the method returns.
+/// One database of accounts. Every write is one transaction, and survives a power cut when the method returns;
+/// leases, marks of listings, and the state a visit writes (`update_state_fenced`) survive the death of the process,
+/// and a power cut only once a later full write returned: what is lost with them is one visit's time.
+/// Times of 0 in rows written mean the `now` of the call. An account that does not exist is `E_RIGHTS`, unless the
+/// answer has a word for it.
 pub trait Store: Send + Sync {
     // --- configuration and accounts ---
 
     /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
     /// `mine` is the number this instance was given before; if the stored number is higher and the digest is the
-    /// one this instance had applied, a later configuration has replaced it and nothing changes.
+    /// one this instance had applied, a later configuration has replaced it and nothing changes. Either way the answer
+    /// holds the number to be given as `mine` next time.
+    /// Configured accounts that are named no more are disabled, grant and ledger kept; one named again goes on. An
+    /// account put by a call and named here is `E_CONFIG`, and so is an owner in two realms.
     fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied>;
 
     /// Creates or replaces an account put by a call. Refuses (`E_RIGHTS`) an id of another owner or of the
     /// configuration, an owner of another realm, more than `cap` accounts of one owner. A changed server or user
-    /// begins a new generation; a changed provider or sign-in name drops the grant.
+    /// begins a new generation and fences off a visit under way; a changed provider or sign-in name drops the grant,
+    /// both slots, and what is to bind its identity. The account is due now. The same account again writes nothing.
     fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()>;
 
-    /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist.
+    /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist; `E_RIGHTS` for one
+    /// of the configuration.
     fn remove_account(&self, id: &str) -> Result<bool>;
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
@@ -36,7 +45,8 @@ pub trait Store: Send + Sync {
     /// The realm an owner belongs to, if he has one already.
     fn realm_of(&self, owner: &str) -> Result<Option<String>>;
 
-    /// Enabled accounts due at `now` (all enabled ones with `regardless`), soonest first, as ids.
+    /// Enabled accounts due at `now`, soonest first, as ids; `regardless` ignores `next_due`, never a pause,
+    /// `aside_until` or `not_before`.
     fn due(&self, reach: &Reach, now: UnixTime, regardless: bool, limit: u32) -> Result<Vec<String>>;
 
     /// When the next enabled account falls due.
@@ -47,10 +57,12 @@ pub trait Store: Send + Sync {
 
     // --- leases ---
 
-    /// Takes the lease if it is free, expired, or its holder died. `None`: somebody holds it.
+    /// Takes the lease if it is free, its holder died, or (where no lock tells who lives) it expired. `None`: somebody
+    /// holds it, be it in this instance.
     fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>>;
     fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool>;
-    /// Gives the lease back; `clean` clears the count of attempts.
+    /// Gives the lease back, and nothing is written under it any more; `clean` clears the count of attempts. No error
+    /// where it was lost before.
     fn release(&self, lease: &Lease, clean: bool) -> Result<()>;
 
     // --- grants ---
@@ -81,15 +93,16 @@ pub trait Store: Send + Sync {
     /// Rows that may need something done: all but durable, imported and confirmed ones; in the order they were
     /// first noted.
     fn open_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>>;
-    /// Durable rows recorded at or before `before`, whose deletion no QUIT has confirmed and which the policy of
-    /// their time allows to delete (`delete_at` set and passed).
+    /// Durable rows, whose deletion no QUIT has confirmed, that the policy of their time allows to delete
+    /// (`delete_at` set and not after `now`).
     fn rows_to_delete(&self, account: &str, generation: u32, now: UnixTime) -> Result<Vec<LedgerRow>>;
     /// One answer for each key, in order.
     fn rows(&self, account: &str, generation: u32, keys: &[UidlKey]) -> Result<Vec<Option<LedgerRow>>>;
     /// Every row of the generation.
     fn all_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>>;
 
-    /// Notes messages as in hand before their RETR.
+    /// Notes messages as in hand before their RETR. One recorded as durable stays durable.
+    /// Here and below a lost lease is `E_TRANSIENT`, `lease.lost`, and nothing was written.
     fn note_in_hand(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()>;
     /// Records messages of any accounts as durable at the host, all in one transaction, each fenced by its lease.
     /// One answer for each: `false` where the lease was lost and nothing was recorded.
@@ -100,7 +113,7 @@ pub trait Store: Send + Sync {
     fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()>;
     /// Keeps what the last complete, well-formed listing was.
     fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()>;
-    /// A new generation, which begins with these rows.
+    /// A new generation, which begins with these rows and no mark.
     fn begin_generation(&self, lease: &Lease, rows: &[NewRow], now: UnixTime) -> Result<u32>;
 
     /// Writes state, fenced (end of a visit, progress).
@@ -225,12 +238,20 @@ pub enum LeaseName {
     Grant(String),
 }
 
+impl LeaseName {
+    pub fn account(&self) -> &str {
+        match self {
+            LeaseName::Account(id) | LeaseName::Grant(id) => id,
+        }
+    }
+}
+
 /// A lease held. Dropping it releases the lock but neither clears nor releases the row.
 #[derive(Debug)]
 pub struct Lease {
     pub name: LeaseName,
     pub fence: u64,
-    /// How many leases in a row ended without clearing, this one not counted.
+    /// How many leases in a row ended without clearing, this one not counted. Of a grant's always 0.
     pub attempts: u32,
     /// The open-file-description lock, where the backend has one.
     pub(crate) lock: Option<lease::ByteLock>,
@@ -324,4 +345,11 @@ pub struct Delivery<'a> {
     pub row: LedgerRow,
 }
 
+mod fault;
 pub mod lease;
+mod schema;
+pub mod seal;
+pub mod sqlite;
+
+pub use seal::KeyRing;
+pub use sqlite::SqliteStore;

@@ -1,0 +1,89 @@
+//! The JSON of `multipop_account_act`: one verb, and what it needs.
+
+use super::field::Field;
+use super::json::{self, Read};
+use super::words;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The owner's yes to the name that signed in.
+    Confirm,
+    /// Refused and set-aside messages come again: one by its UIDL as shown, or all.
+    OfferAgain {
+        uidl: Option<String>,
+    },
+    Pause,
+    Resume,
+    /// With the count that was shown; without one it is a question.
+    DeleteOlder {
+        count: Option<u64>,
+    },
+    KeepOlder,
+    /// The answer to a suspected reset: is it the same mail under new UIDLs?
+    UidlReset {
+        same_mail: bool,
+    },
+}
+
+impl Act {
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Act::Confirm => "confirm",
+            Act::OfferAgain { .. } => "offer_again",
+            Act::Pause => "pause",
+            Act::Resume => "resume",
+            Act::DeleteOlder { .. } => "delete_older",
+            Act::KeepOlder => "keep_older",
+            Act::UidlReset { .. } => "uidl_reset",
+        }
+    }
+}
+
+const VERBS: [&str; 7] = [
+    "confirm",
+    "offer_again",
+    "pause",
+    "resume",
+    "delete_older",
+    "keep_older",
+    "uidl_reset",
+];
+
+pub(super) fn read(text: &str) -> Read<Act> {
+    let root = Field {
+        path: String::new(),
+        node: json::parse(text)?,
+    };
+    let mut members = root.members()?;
+    let verb = members
+        .need("verb", &format!("one of {}", VERBS.join(", ")))?
+        .word(&VERBS)?;
+    let act = match verb {
+        "confirm" => Act::Confirm,
+        "offer_again" => Act::OfferAgain {
+            uidl: members
+                .take("uidl")
+                .map(|field| words::line(&field))
+                .transpose()?,
+        },
+        "pause" => Act::Pause,
+        "resume" => Act::Resume,
+        "delete_older" => Act::DeleteOlder {
+            count: members
+                .take("count")
+                .map(|field| field.whole(0..=u64::MAX))
+                .transpose()?,
+        },
+        "keep_older" => Act::KeepOlder,
+        _ => Act::UidlReset {
+            same_mail: members
+                .need(
+                    "same_mail",
+                    "true: the same mail under new UIDLs; false: new mail",
+                )?
+                .boolean()?,
+        },
+    };
+    members.finish()?;
+    Ok(act)
+}

@@ -1,0 +1,185 @@
+//! A provider as the operator writes it: members read and shaped here; what they mean together is proved by
+//! `oauth::provider`, which knows the profiles.
+
+use super::account::realm_name;
+use super::field::{Field, Members};
+use super::json::Read;
+use super::profile::PROFILES;
+use super::{ProviderConfig, words};
+use crate::model::DEFAULT_REALM;
+
+pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
+    let mut members = field.members()?;
+    let profile = members
+        .need("profile", "one of microsoft365, outlook, google, generic")?
+        .word(&PROFILES)?
+        .to_owned();
+    let client_id = words::line(&members.need("client_id", "the application's id at the provider")?)?;
+    let redirect_uri = members.need(
+        "redirect_uri",
+        "the URI registered at the provider, byte for byte",
+    )?;
+    let provider = ProviderConfig {
+        id: id.to_owned(),
+        realm: match members.take("realm") {
+            Some(field) => realm_name(&field)?,
+            None => DEFAULT_REALM.to_owned(),
+        },
+        tenant: line(&mut members, "tenant")?,
+        authority: https(&mut members, "authority")?,
+        issuer: https(&mut members, "issuer")?,
+        authorize_endpoint: https(&mut members, "authorize_endpoint")?,
+        token_endpoint: https(&mut members, "token_endpoint")?,
+        admin_consent_endpoint: https(&mut members, "admin_consent_endpoint")?,
+        revocation_endpoint: https(&mut members, "revocation_endpoint")?,
+        client_secret_files: secret_files(&mut members)?,
+        client_authentication: word(&mut members, "client_authentication", &["post", "basic"])?,
+        redirect_uri: uri(&redirect_uri)?,
+        response_mode: word(&mut members, "response_mode", &["query", "form_post"])?,
+        scopes: lines(&mut members, "scopes")?,
+        pop_scope_suffix: line(&mut members, "pop_scope_suffix")?,
+        authorize_parameters: parameters(&mut members)?,
+        servers: servers(&mut members)?,
+        mechanism: word(&mut members, "mechanism", &["xoauth2", "oauthbearer", "listed"])?,
+        mechanism_unlisted: boolean(&mut members, "mechanism_unlisted")?,
+        initial_response: boolean(&mut members, "initial_response")?,
+        retr_is_final: boolean(&mut members, "retr_is_final")?,
+        login_delay_s: members
+            .take("login_delay_s")
+            .map(|field| field.whole32(0..=86_400))
+            .transpose()?,
+        ca_file: members
+            .take("ca_file")
+            .map(|field| words::path(&field))
+            .transpose()?,
+        profile,
+        client_id,
+    };
+    if provider.hosts().is_empty() {
+        let what =
+            "the host:port of the mail servers tokens of this provider may go to; this profile knows none";
+        members.need("servers", what)?;
+    }
+    members.finish()?;
+    Ok(provider)
+}
+
+fn line(members: &mut Members, name: &'static str) -> Read<Option<String>> {
+    members.take(name).map(|field| words::line(&field)).transpose()
+}
+
+fn boolean(members: &mut Members, name: &'static str) -> Read<Option<bool>> {
+    members.take(name).map(|field| field.boolean()).transpose()
+}
+
+fn word(members: &mut Members, name: &'static str, words: &[&'static str]) -> Read<Option<String>> {
+    let field = members.take(name);
+    field
+        .map(|field| field.word(words).map(str::to_owned))
+        .transpose()
+}
+
+/// Endpoints are HTTPS without exception: secrets and codes travel there.
+fn https(members: &mut Members, name: &'static str) -> Read<Option<String>> {
+    let Some(field) = members.take(name) else {
+        return Ok(None);
+    };
+    let text = uri(&field)?;
+    let is_https = url::Url::parse(&text)
+        .is_ok_and(|url| url.scheme() == "https" && url.has_host() && url.username().is_empty());
+    if !is_https {
+        return Err(field.fault(format!(
+            "expected an https:// URL without user name, found {text:?}"
+        )));
+    }
+    Ok(Some(text))
+}
+
+fn uri(field: &Field) -> Read<String> {
+    let text = field.text()?;
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.is_empty() || text.len() > 2048 || !is_visible {
+        return Err(field.fault("expected a URI: 1 to 2048 ASCII characters without spaces"));
+    }
+    Ok(text.to_owned())
+}
+
+fn secret_files(members: &mut Members) -> Read<Vec<std::path::PathBuf>> {
+    let one = members.take("client_secret_file");
+    let several = members.take("client_secret_files");
+    match (one, several) {
+        (Some(_), Some(field)) => {
+            Err(field.fault("give client_secret_file or client_secret_files, not both"))
+        }
+        (Some(field), None) => Ok(vec![words::path(&field)?]),
+        (None, Some(field)) => {
+            let none =
+                field.fault("expected at least one file; leave the member out for a client without a secret");
+            let files = field.list()?;
+            if files.is_empty() {
+                return Err(none);
+            }
+            files.iter().map(words::path).collect()
+        }
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+fn lines(members: &mut Members, name: &'static str) -> Read<Option<Vec<String>>> {
+    let Some(field) = members.take(name) else {
+        return Ok(None);
+    };
+    let empty = field.fault("expected at least one entry");
+    let lines: Vec<String> = field.list()?.iter().map(words::line).collect::<Result<_, _>>()?;
+    if lines.is_empty() {
+        Err(empty)
+    } else {
+        Ok(Some(lines))
+    }
+}
+
+fn servers(members: &mut Members) -> Read<Option<Vec<String>>> {
+    let Some(field) = members.take("servers") else {
+        return Ok(None);
+    };
+    let empty = field.fault("expected at least one host:port");
+    let mut servers = Vec::new();
+    for entry in field.list()? {
+        let (host, port) = words::host_port(&entry)?;
+        servers.push(words::host_port_text(&host, port));
+    }
+    if servers.is_empty() {
+        Err(empty)
+    } else {
+        Ok(Some(servers))
+    }
+}
+
+/// Parameters the request already has are the library's own: they bind the consent to who began it (I11).
+const OWN_PARAMETERS: [&str; 10] = [
+    "client_id",
+    "response_type",
+    "response_mode",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "request_uri",
+];
+
+fn parameters(members: &mut Members) -> Read<Vec<(String, String)>> {
+    let Some(field) = members.take("authorize_parameters") else {
+        return Ok(Vec::new());
+    };
+    let mut parameters = Vec::new();
+    for (name, field) in field.entries()? {
+        if OWN_PARAMETERS.contains(&name.as_str()) {
+            return Err(field.fault("this parameter is set by the library and cannot be replaced"));
+        }
+        parameters.push((name, words::line(&field)?));
+    }
+    parameters.sort();
+    Ok(parameters)
+}

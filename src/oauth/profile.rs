@@ -1,0 +1,126 @@
+//! The providers that are known, as data: everything here is a default that the configuration may override.
+//!
+//! PROTOCOL.md A.1, A.3, C.1. Sovereign clouds are the same profile with another `authority`, `scopes` and `servers`.
+
+use super::provider::{ClientAuthentication, MechanismRule, Profile};
+
+/// Stands for the configured authority and tenant in the addresses below.
+pub const AUTHORITY: &str = "{authority}";
+pub const TENANT: &str = "{tenant}";
+
+pub struct Defaults {
+    pub name: &'static str,
+    pub profile: Profile,
+    /// Empty: no such thing at this provider.
+    pub authority: &'static str,
+    pub tenant: &'static str,
+    /// Empty: the operator must name it.
+    pub authorize: &'static str,
+    pub token: &'static str,
+    pub admin_consent: &'static str,
+    pub revocation: &'static str,
+    pub issuer: &'static str,
+    pub client_authentication: ClientAuthentication,
+    pub scopes: &'static [&'static str],
+    pub pop_scope_suffix: &'static str,
+    pub authorize_parameters: &'static [(&'static str, &'static str)],
+    pub servers: &'static [&'static str],
+    pub mechanism: MechanismRule,
+    pub mechanism_unlisted: bool,
+    pub retr_is_final: bool,
+    pub login_delay_s: u32,
+}
+
+pub fn named(name: &str) -> Option<&'static Defaults> {
+    ALL.iter().find(|defaults| defaults.name == name)
+}
+
+pub fn names() -> String {
+    ALL.each_ref().map(|defaults| defaults.name).join(", ")
+}
+
+static ALL: [Defaults; 4] = [
+    Defaults {
+        name: "microsoft365",
+        tenant: "organizations",
+        profile: Profile::Microsoft365,
+        ..ENTRA
+    },
+    Defaults {
+        name: "outlook",
+        tenant: "consumers",
+        profile: Profile::Outlook,
+        ..ENTRA
+    },
+    Defaults {
+        name: "google",
+        profile: Profile::Google,
+        authority: "",
+        tenant: "",
+        authorize: "https://accounts.google.com/o/oauth2/v2/auth",
+        token: "https://oauth2.googleapis.com/token",
+        admin_consent: "",
+        revocation: "https://oauth2.googleapis.com/revoke",
+        issuer: "https://accounts.google.com",
+        client_authentication: ClientAuthentication::SecretPost,
+        scopes: &["openid", "email", "https://mail.google.com/"],
+        pop_scope_suffix: "//mail.google.com/",
+        // A refresh token is issued only when the consent page was shown (PROTOCOL.md C.2).
+        authorize_parameters: &[("access_type", "offline"), ("prompt", "consent")],
+        servers: &["pop.gmail.com:995"],
+        mechanism: MechanismRule::Xoauth2,
+        mechanism_unlisted: false,
+        retr_is_final: true,
+        login_delay_s: 300,
+    },
+    Defaults {
+        name: "generic",
+        profile: Profile::Generic,
+        authority: "",
+        tenant: "",
+        authorize: "",
+        token: "",
+        admin_consent: "",
+        revocation: "",
+        issuer: "",
+        // What a server understands whose metadata does not say (RFC 8414 §2).
+        client_authentication: ClientAuthentication::SecretBasic,
+        scopes: &[],
+        pop_scope_suffix: "",
+        authorize_parameters: &[],
+        servers: &[],
+        mechanism: MechanismRule::Listed,
+        mechanism_unlisted: false,
+        retr_is_final: false,
+        login_delay_s: 0,
+    },
+];
+
+const ENTRA: Defaults = Defaults {
+    name: "",
+    profile: Profile::Microsoft365,
+    authority: "https://login.microsoftonline.com",
+    tenant: "",
+    authorize: "{authority}/{tenant}/oauth2/v2.0/authorize",
+    token: "{authority}/{tenant}/oauth2/v2.0/token",
+    admin_consent: "{authority}/{tenant}/v2.0/adminconsent",
+    revocation: "",
+    // Filled from the tenant; see `provider::issuer_rule`.
+    issuer: "",
+    client_authentication: ClientAuthentication::SecretPost,
+    scopes: &[
+        "openid",
+        "profile",
+        "email",
+        "offline_access",
+        "https://outlook.office.com/POP.AccessAsUser.All",
+    ],
+    pop_scope_suffix: "/POP.AccessAsUser.All",
+    authorize_parameters: &[],
+    servers: &["outlook.office365.com:995"],
+    mechanism: MechanismRule::Xoauth2,
+    // Exchange lists its mechanisms only after some requests; the documented one is tried anyway.
+    mechanism_unlisted: true,
+    retr_is_final: false,
+    login_delay_s: 0,
+};

@@ -1,0 +1,432 @@
+//! From a consumed consent to a grant: redeem, see who signed in, activate or ask the owner (I14).
+
+use super::answer::{Answered, Names};
+use super::provider_of;
+use crate::engine::call::Call;
+use crate::engine::grant;
+use crate::engine::line::Line;
+use crate::error::{Error, Result, Status};
+use crate::model::{Actor, Counts, Event, EventKind, Identity, UnixTime};
+use crate::oauth::callback::{Answer, Callback};
+use crate::oauth::diagnosis::{self, Refusal};
+use crate::oauth::identity;
+use crate::oauth::provider::Provider;
+use crate::oauth::token::{self, Token};
+use crate::secret::Secret;
+use crate::store::{AccountRow, Consent, Grant, GrantSlot, Store};
+
+/// How long the owner may think about a name that is not the configured one.
+const CONFIRM_S: u64 = 3600;
+
+pub async fn connect(
+    call: &Call,
+    consent: &Consent,
+    callback: &Callback,
+    row: AccountRow,
+    now: UnixTime,
+) -> Answered {
+    let mut names = Names {
+        signed_in: None,
+        configured: Some(row.account.sign_in_name().to_owned()),
+    };
+    match try_connect(call, consent, callback, &row, now, &mut names).await {
+        Ok(()) => {
+            tell_connected(call, &row).await;
+            Answered::connected(&row, &names)
+        }
+        Err(error) => Answered::refused(&row, &names, error),
+    }
+}
+
+/// The owner's yes to what `connect` asked.
+pub async fn confirm(call: &Call, actor: &Actor, row: AccountRow, session: [u8; 32]) -> Answered {
+    let mut names = Names {
+        signed_in: None,
+        configured: Some(row.account.sign_in_name().to_owned()),
+    };
+    match try_confirm(call, actor, &row, session, &mut names).await {
+        Ok(()) => {
+            tell_connected(call, &row).await;
+            Answered::connected(&row, &names)
+        }
+        Err(error) => Answered::refused(&row, &names, error),
+    }
+}
+
+async fn try_connect(
+    call: &Call,
+    consent: &Consent,
+    callback: &Callback,
+    row: &AccountRow,
+    now: UnixTime,
+    names: &mut Names,
+) -> Result<()> {
+    let provider = provider_of(call, row)?;
+    let is_as_begun = provider.id == consent.provider
+        && provider.issuer_text() == consent.issuer
+        && provider.redirect_uri == consent.redirect_uri;
+    if !is_as_begun {
+        return Err(Error::new(
+            Status::Callback,
+            "callback.changed",
+            "the account's provider was changed while the sign-in was under way",
+        )
+        .advice("Please start the sign-in again."));
+    }
+    let code = match callback.answer(&provider, &consent.redirect_uri)? {
+        Answer::AdminConsented => return Err(diagnosis::admin_consented()),
+        Answer::AdminRefused(refusal) => return Err(admin_refused(*refusal)),
+        Answer::Refused(refusal) => return Err(keep_claims(call, row, *refusal).await),
+        Answer::Code(_) if consent.admin => {
+            return Err(Error::new(
+                Status::Callback,
+                "callback.not_admin",
+                "an administrator's consent was asked for and a sign-in came back",
+            )
+            .advice("Please start the sign-in again."));
+        }
+        Answer::Code(code) => code,
+    };
+    let token = redeem(call, &provider, consent, row, &code).await?;
+    let identity = match &token.id_token {
+        Some(id_token) => Some(identity::read(&provider, id_token, &consent.nonce, now)?),
+        None => None,
+    };
+    names.signed_in = identity.as_ref().and_then(|identity| identity.name.clone());
+    let trust = weigh(row, identity.as_ref(), names)?;
+    settle(call, &provider, consent, row, token, identity, now, trust).await?;
+    match trust {
+        Trust::Agreed => Ok(()),
+        Trust::AskOwner => Err(ask_owner(row, names)),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Agreed,
+    AskOwner,
+}
+
+/// From the first authorisation on the issuer's own ids bind, and names do not; before, the name must be the
+/// configured one or the owner is asked. Without an id_token he always is.
+fn weigh(row: &AccountRow, identity: Option<&Identity>, names: &Names) -> Result<Trust> {
+    let Some(identity) = identity else {
+        return Ok(Trust::AskOwner);
+    };
+    match &row.state.identity {
+        Some(bound) if bound.is_same(identity) => Ok(Trust::Agreed),
+        Some(bound) => Err(other_subject(bound, names)),
+        None if identity::agrees(identity, row.account.sign_in_name()) => Ok(Trust::Agreed),
+        None => Ok(Trust::AskOwner),
+    }
+}
+
+fn other_subject(bound: &Identity, names: &Names) -> Error {
+    let before = bound
+        .name
+        .as_deref()
+        .or(names.configured.as_deref())
+        .unwrap_or("somebody else");
+    let now = names.signed_in.as_deref().unwrap_or("somebody else");
+    Error::new(
+        Status::Callback,
+        "consent.other_subject",
+        format!("{now} signed in, but this mailbox is connected as {before}"),
+    )
+    .advice(format!(
+        "You signed in as {now}, but this mailbox belongs to {before}. Sign in as {before}; to collect another \
+         mailbox, add it as a new one."
+    ))
+}
+
+fn ask_owner(row: &AccountRow, names: &Names) -> Error {
+    let signed_in = names
+        .signed_in
+        .as_deref()
+        .unwrap_or("an account that did not give its name");
+    let configured = row.account.sign_in_name();
+    let target = match row.account.deliver_to.as_str() {
+        "" => row.account.owner.as_str(),
+        deliver_to => deliver_to,
+    };
+    Error::new(
+        Status::Confirm,
+        "confirm.needed",
+        format!("{signed_in} signed in, {configured} is configured; the owner must confirm"),
+    )
+    .advice(format!(
+        "Mail of {signed_in} will be delivered to {target}. Confirm this if it is right; until then nothing is \
+         collected."
+    ))
+}
+
+fn admin_refused(refusal: Refusal) -> Error {
+    Error {
+        status: Status::Provider,
+        cause: "consent.admin_refused",
+        advice: "The administrator did not agree. Without it, mail of this organisation cannot be collected."
+            .into(),
+        ..refusal.error
+    }
+}
+
+async fn redeem(
+    call: &Call,
+    provider: &Provider,
+    consent: &Consent,
+    row: &AccountRow,
+    code: &Secret,
+) -> Result<Token> {
+    let asked = grant::ask(call, provider, |client_secret| {
+        token::redeem(
+            provider,
+            client_secret,
+            code,
+            &consent.verifier,
+            &consent.redirect_uri,
+        )
+    })
+    .await;
+    match asked {
+        Ok(token) => Ok(token),
+        // The code is too old, was used, or is not ours: nothing is known of a grant yet.
+        Err(refusal) if refusal.dead && refusal.error.cause == "consent.revoked" => Err(Error {
+            status: Status::Callback,
+            cause: "callback.code",
+            advice:
+                "The provider no longer takes this sign-in; it was too slow or used before. Start it again."
+                    .into(),
+            ..refusal.error
+        }),
+        Err(refusal) => {
+            let error = keep_claims(call, row, *refusal).await;
+            if error.status == Status::Transient {
+                // The code may be used up (PROTOCOL.md E 5): it is never sent twice.
+                return Err(error.advice("Please start the sign-in again in a few minutes."));
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn keep_claims(call: &Call, row: &AccountRow, refusal: Refusal) -> Error {
+    Line::new("consent_words")
+        .field("account", &row.account.id)
+        .field("text", &refusal.description)
+        .debug();
+    let Some(claims) = refusal.claims else {
+        return refusal.error;
+    };
+    let id = row.account.id.clone();
+    let kept = call
+        .with_store(move |store| store.update_state(&id, &mut |state| state.claims = Some(claims.clone())))
+        .await;
+    match kept {
+        Ok(_) => refusal.error,
+        Err(error) => error,
+    }
+}
+
+/// Stores what the sign-in gave: as the account's grant, or as one that waits for the owner.
+#[allow(clippy::too_many_arguments)] // One step of one sign-in; a struct would only rename its parts.
+async fn settle(
+    call: &Call,
+    provider: &Provider,
+    consent: &Consent,
+    row: &AccountRow,
+    token: Token,
+    identity: Option<Identity>,
+    now: UnixTime,
+    trust: Trust,
+) -> Result<()> {
+    let needs_refresh_token = provider.expects_refresh_token();
+    let grant = Grant {
+        provider: provider.id.clone(),
+        refresh_token: token.refresh_token,
+        access_token: Some(token.access_token),
+        renew_at: token.renew_at,
+        expires_at: token.expires_at,
+        scope: token.scope,
+        identity,
+        obtained_at: now,
+        refreshed_at: now,
+        session: (trust == Trust::AskOwner).then_some(consent.session),
+        dead: false,
+    };
+    let id = row.account.id.clone();
+    call.with_store(move |store| match trust {
+        Trust::Agreed => activate(store, &id, grant, needs_refresh_token, now),
+        Trust::AskOwner => {
+            if needs_refresh_token && grant.refresh_token.is_none() {
+                return Err(no_refresh_token());
+            }
+            put(store, &id, GrantSlot::Pending, &grant)
+        }
+    })
+    .await
+}
+
+fn activate(
+    store: &dyn Store,
+    id: &str,
+    mut grant: Grant,
+    needs_refresh_token: bool,
+    now: UnixTime,
+) -> Result<()> {
+    if grant.refresh_token.is_none() {
+        // Some providers give one with the first consent only, and it still lives.
+        grant.refresh_token = store
+            .grant(id, GrantSlot::Active)?
+            .map(|before| before.grant)
+            .filter(|before| !before.dead && before.provider == grant.provider)
+            .filter(|before| match (&before.identity, &grant.identity) {
+                (Some(before), Some(now)) => before.is_same(now),
+                _ => false,
+            })
+            .and_then(|before| before.refresh_token);
+    }
+    if needs_refresh_token && grant.refresh_token.is_none() {
+        return Err(no_refresh_token());
+    }
+    put(store, id, GrantSlot::Active, &grant)?;
+    store.drop_grant(id, GrantSlot::Pending)?;
+    show_connected(store, id, grant.identity.as_ref(), now)
+}
+
+fn put(store: &dyn Store, id: &str, slot: GrantSlot, grant: &Grant) -> Result<()> {
+    // A refresh may write between; a new consent wins over it.
+    for _ in 0..8 {
+        let version = store.grant(id, slot)?.map_or(0, |before| before.version);
+        if store.put_grant(id, slot, version, grant)?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Error::new(
+        Status::Transient,
+        "grant.busy",
+        "the account's sign-in is being written by somebody else",
+    )
+    .advice("Please start the sign-in again."))
+}
+
+fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, now: UnixTime) -> Result<()> {
+    store.update_state(id, &mut |state| {
+        if identity.is_some() {
+            state.identity = identity.cloned();
+        }
+        state.claims = None;
+        state.next_due = 0;
+        state.failures = 0;
+        state.aside_until = 0;
+        state.outcome = None;
+        state.status = 0;
+        state.cause.clear();
+        state.provider_code.clear();
+        state.message.clear();
+        state.advice.clear();
+        state.since = now;
+    })?;
+    Ok(())
+}
+
+fn no_refresh_token() -> Error {
+    Error::new(
+        Status::Consent,
+        "consent.no_refresh_token",
+        "the provider gave nothing to renew the sign-in with",
+    )
+    .advice(
+        "Start the sign-in again and let the consent page be shown. If it stays, the operator must add \
+         offline_access to the scopes.",
+    )
+}
+
+async fn try_confirm(
+    call: &Call,
+    actor: &Actor,
+    row: &AccountRow,
+    session: [u8; 32],
+    names: &mut Names,
+) -> Result<()> {
+    let provider = provider_of(call, row)?;
+    let id = row.account.id.clone();
+    let pending = call
+        .with_store(move |store| store.grant(&id, GrantSlot::Pending))
+        .await?;
+    let Some(pending) = pending.filter(|pending| pending.grant.provider == provider.id) else {
+        return Err(Error::new(
+            Status::Callback,
+            "confirm.nothing",
+            "no sign-in of this account waits for a confirmation",
+        )
+        .advice("Start the sign-in again if the mailbox is not connected."));
+    };
+    names.signed_in = pending.grant.identity.as_ref().and_then(|i| i.name.clone());
+    // The yes is the owner's own (I14): an operator who could say it for him could join two people's mail.
+    if *actor != Actor::Owner(row.account.owner.clone()) {
+        return Err(Error::new(
+            Status::Rights,
+            "confirm.owner_only",
+            "only the account's owner may confirm who signed in",
+        )
+        .advice("The owner must confirm in his own session."));
+    }
+    if pending.grant.session != Some(session) {
+        return Err(Error::new(
+            Status::Callback,
+            "confirm.session",
+            "the confirmation comes from another session than the sign-in",
+        )
+        .advice("Confirm in the browser you signed in with, or start the sign-in again."));
+    }
+    let now = call.now();
+    if now > pending.grant.obtained_at + CONFIRM_S {
+        return Err(Error::new(
+            Status::Callback,
+            "confirm.expired",
+            "the sign-in waited too long for its confirmation",
+        )
+        .advice("Please start the sign-in again."));
+    }
+    if let (Some(bound), Some(identity)) = (&row.state.identity, &pending.grant.identity)
+        && !bound.is_same(identity)
+    {
+        return Err(other_subject(bound, names));
+    }
+    let id = row.account.id.clone();
+    let confirmed = call
+        .with_store(move |store| {
+            let confirmed = store.confirm_grant(&id, pending.version)?;
+            if confirmed {
+                show_connected(store, &id, pending.grant.identity.as_ref(), now)?;
+            }
+            Ok(confirmed)
+        })
+        .await?;
+    if confirmed {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Callback,
+        "confirm.changed",
+        "another sign-in took the place of the one that was to be confirmed",
+    )
+    .advice("Look at the mailbox's settings; start the sign-in again if it is not connected."))
+}
+
+async fn tell_connected(call: &Call, row: &AccountRow) {
+    call.pump
+        .event(Event {
+            kind: EventKind::ConsentRestored,
+            account: row.account.id.clone(),
+            owner: row.account.owner.clone(),
+            outcome: None,
+            status: 0,
+            cause: String::new(),
+            message: "the mailbox is connected".into(),
+            advice: String::new(),
+            retry_after_s: 0,
+            counts: Counts::default(),
+        })
+        .await;
+}

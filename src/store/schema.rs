@@ -1,0 +1,262 @@
+//! The SQLite schema in numbered steps, each one transaction; what stands in a released step never changes.
+//!
+//! A database is ours by its `application_id`; `user_version` is the number of steps it has seen. A newer or a
+//! foreign one is refused and left as it is.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault;
+use crate::error::Result;
+
+/// "MPOP".
+const APPLICATION: i64 = 0x4d50_4f50;
+
+/// What a database is to this version.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Current,
+    /// To be made, or upgraded from the number of steps it has.
+    Behind(i64),
+}
+
+pub(super) fn standing(connection: &Connection) -> Result<Standing> {
+    standing_of(connection, STEPS)
+}
+
+pub(super) fn bring_up(connection: &mut Connection) -> Result<()> {
+    bring_up_by(connection, STEPS)
+}
+
+fn standing_of(connection: &Connection, steps: &[&str]) -> Result<Standing> {
+    let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    if application == APPLICATION {
+        let known = steps.len() as i64;
+        return match version {
+            _ if version == known => Ok(Standing::Current),
+            _ if version > known => Err(fault::newer(version, known)),
+            _ => Ok(Standing::Behind(version)),
+        };
+    }
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    if application != 0 || version != 0 || tables != 0 {
+        return Err(fault::foreign("another program made this database"));
+    }
+    Ok(Standing::Behind(0))
+}
+
+fn bring_up_by(connection: &mut Connection, steps: &[&str]) -> Result<()> {
+    while let Standing::Behind(done) = standing_of(connection, steps)? {
+        let step = usize::try_from(done)
+            .ok()
+            .and_then(|done| steps.get(done))
+            .ok_or_else(|| fault::corrupt(&format!("its schema number is {done}")))?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have gone this step before the transaction began.
+        if standing_of(&transaction, steps)? == Standing::Behind(done) {
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", done + 1)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+const STEPS: &[&str] = &[STEP_1];
+
+/// Secrets stand only in `data_key` and in columns named `sealed` or `answer`. Times are Unix seconds.
+const STEP_1: &str = "
+    -- Configurations that were applied; the highest number stands.
+    CREATE TABLE configurations (
+        number      INTEGER PRIMARY KEY,
+        digest      BLOB NOT NULL,
+        applied_at  INTEGER NOT NULL
+    );
+
+    -- The operator's keys (by hash) that data keys are sealed with.
+    CREATE TABLE keys (
+        id     BLOB PRIMARY KEY,
+        since  INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    -- An owner belongs to exactly one realm, as long as he has an account.
+    CREATE TABLE owners (
+        name   TEXT PRIMARY KEY,
+        realm  TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE accounts (
+        row         INTEGER PRIMARY KEY AUTOINCREMENT,
+        id          TEXT NOT NULL UNIQUE,
+        owner       TEXT NOT NULL,
+        realm       TEXT NOT NULL,
+        -- 0 put by a call, 1 of the configuration, 2 was of the configuration
+        origin      INTEGER NOT NULL,
+        number      BLOB NOT NULL UNIQUE,
+        generation  INTEGER NOT NULL,
+        key_id      BLOB NOT NULL,
+        data_key    BLOB NOT NULL,
+        -- JSON: the account as meant; what is known and shown of it
+        meant       TEXT NOT NULL,
+        state       TEXT NOT NULL,
+        -- From `meant` and `state`; NULL: not while disabled or paused.
+        due_at      INTEGER,
+        ready_at    INTEGER
+    );
+    CREATE INDEX accounts_due ON accounts (due_at, ready_at) WHERE due_at IS NOT NULL;
+    CREATE INDEX accounts_owner_due ON accounts (owner, due_at, ready_at);
+    CREATE INDEX accounts_owner ON accounts (owner, id);
+    CREATE INDEX accounts_realm ON accounts (realm, id);
+    CREATE INDEX accounts_key ON accounts (key_id);
+
+    -- A slot keeps its version when it is emptied, so that a late writer never meets an old number again.
+    CREATE TABLE grants (
+        account  INTEGER NOT NULL,
+        slot     INTEGER NOT NULL,
+        version  INTEGER NOT NULL,
+        sealed   BLOB,
+        PRIMARY KEY (account, slot)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE consents (
+        state       BLOB PRIMARY KEY,
+        session     BLOB NOT NULL,
+        account     INTEGER NOT NULL,
+        used        INTEGER NOT NULL DEFAULT 0,
+        -- Unused: of the consent. Used: of the memory of its answer.
+        expires_at  INTEGER NOT NULL,
+        sealed      BLOB,
+        answer      BLOB
+    ) WITHOUT ROWID;
+    CREATE INDEX consents_expire ON consents (expires_at);
+    CREATE INDEX consents_account ON consents (account);
+
+    -- kind: 0 visiting the account, 1 refreshing its grant
+    CREATE TABLE leases (
+        account     INTEGER NOT NULL,
+        kind        INTEGER NOT NULL,
+        fence       INTEGER NOT NULL,
+        holder      TEXT NOT NULL,
+        expires_at  INTEGER NOT NULL,
+        attempts    INTEGER NOT NULL,
+        PRIMARY KEY (account, kind)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE ledger (
+        account      INTEGER NOT NULL,
+        generation   INTEGER NOT NULL,
+        key          BLOB NOT NULL,
+        state        INTEGER NOT NULL,
+        noted_at     INTEGER NOT NULL,
+        recorded_at  INTEGER NOT NULL,
+        digest       BLOB,
+        size         INTEGER NOT NULL,
+        ends         INTEGER NOT NULL,
+        begun        INTEGER NOT NULL,
+        not_before   INTEGER NOT NULL,
+        delete_at    INTEGER,
+        -- The order rows were first noted in; NULL once nothing more is to be done.
+        turn         INTEGER,
+        -- UIDL and reason, where somebody may have to look at it.
+        sealed       BLOB,
+        PRIMARY KEY (account, generation, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX ledger_open ON ledger (account, generation, turn) WHERE turn IS NOT NULL;
+    CREATE INDEX ledger_delete ON ledger (account, generation, delete_at)
+        WHERE state = 2 AND delete_at IS NOT NULL;
+
+    -- The last complete, well-formed listing of each account, in order.
+    CREATE TABLE listings (
+        account     INTEGER PRIMARY KEY,
+        generation  INTEGER NOT NULL,
+        count       INTEGER NOT NULL,
+        digest      BLOB NOT NULL,
+        seen_at     INTEGER NOT NULL
+    );
+
+    -- What a provider, host or realm may still take; whose host is left in peace for a while; what was counted.
+    CREATE TABLE budgets (
+        kind       TEXT NOT NULL,
+        name       TEXT NOT NULL,
+        realm      TEXT NOT NULL,
+        begins_at  INTEGER NOT NULL,
+        used       INTEGER NOT NULL,
+        PRIMARY KEY (kind, name, realm)
+    ) WITHOUT ROWID;
+    CREATE TABLE breakers (
+        kind        TEXT NOT NULL,
+        name        TEXT NOT NULL,
+        realm       TEXT NOT NULL,
+        failures    INTEGER NOT NULL,
+        since       INTEGER NOT NULL,
+        open_until  INTEGER NOT NULL,
+        PRIMARY KEY (kind, name, realm)
+    ) WITHOUT ROWID;
+    CREATE TABLE counters (
+        realm  TEXT NOT NULL,
+        name   TEXT NOT NULL,
+        label  TEXT NOT NULL,
+        value  INTEGER NOT NULL,
+        PRIMARY KEY (realm, name, label)
+    ) WITHOUT ROWID;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(connection: &Connection) -> i64 {
+        connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap()
+    }
+
+    #[test]
+    fn an_older_schema_goes_the_missing_steps_only() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        bring_up_by(
+            &mut connection,
+            &["CREATE TABLE one (a); INSERT INTO one VALUES (7)"],
+        )
+        .unwrap();
+        let steps = ["CREATE TABLE one (a)", "CREATE TABLE two AS SELECT a FROM one"];
+        assert_eq!(standing_of(&connection, &steps).unwrap(), Standing::Behind(1));
+        bring_up_by(&mut connection, &steps).unwrap();
+        assert_eq!(standing_of(&connection, &steps).unwrap(), Standing::Current);
+        let kept: i64 = connection
+            .query_row("SELECT a FROM two", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(kept, 7);
+    }
+
+    #[test]
+    fn a_step_that_fails_half_way_leaves_the_schema_before_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        bring_up_by(&mut connection, &["CREATE TABLE one (a)"]).unwrap();
+        let steps = [
+            "CREATE TABLE one (a)",
+            "CREATE TABLE two (a); CREATE TABLE one (a)",
+        ];
+        bring_up_by(&mut connection, &steps).unwrap_err();
+        assert_eq!(version(&connection), 1);
+        let tables: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn foreign_and_newer_databases_are_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        bring_up(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let error = standing(&connection).unwrap_err();
+        assert_eq!(error.cause, "store.newer");
+        assert!(error.message.contains("99") && error.message.contains(&STEPS.len().to_string()));
+
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE messages (a)").unwrap();
+        assert_eq!(standing(&connection).unwrap_err().cause, "store.foreign");
+    }
+}

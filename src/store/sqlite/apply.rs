@@ -1,0 +1,216 @@
+//! A configuration and its accounts, all or nothing, under a number that only rises.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::accounts::{self, Origin};
+use super::sql;
+use crate::error::{Error, Result, Status};
+use crate::model::{Account, UnixTime};
+use crate::store::seal::{DataKey, KeyRing};
+use crate::store::{Applied, Change, Desired};
+
+/// The answer where this very configuration stands already, and every data key is sealed with the first key.
+pub(super) fn unchanged(db: &Connection, keys: &KeyRing, desired: &Desired) -> Result<Option<Applied>> {
+    Ok(match standing(db)? {
+        Some((number, digest)) if digest == desired.digest && !has_older_keys(db, keys)? => Some(Applied {
+            number,
+            change: Change::Unchanged,
+        }),
+        _ => None,
+    })
+}
+
+pub(super) fn apply(
+    db: &Connection,
+    keys: &KeyRing,
+    desired: &Desired,
+    mine: Option<u64>,
+    now: UnixTime,
+) -> Result<Applied> {
+    let standing = standing(db)?;
+    if let (Some(mine), Some((number, digest))) = (mine, &standing) {
+        if *number > mine && *digest != desired.digest && digest_of(db, mine)? == Some(desired.digest) {
+            // Its own number stays the instance's, so that it is superseded the next time too.
+            return Ok(Applied {
+                number: mine,
+                change: Change::Superseded,
+            });
+        }
+    }
+    seal_with_first(db, keys, now)?;
+    if let Some((number, digest)) = standing
+        && digest == desired.digest
+    {
+        return Ok(Applied {
+            number,
+            change: Change::Unchanged,
+        });
+    }
+    if let Some(accounts) = &desired.accounts {
+        write_accounts(db, keys, accounts, now)?;
+    }
+    // A store restored from a backup may know fewer numbers than the instance.
+    let number = standing.map_or(0, |(number, _)| number).max(mine.unwrap_or(0)) + 1;
+    db.execute(
+        "INSERT INTO configurations (number, digest, applied_at) VALUES (?, ?, ?)",
+        params![sql(number), desired.digest, sql(now)],
+    )?;
+    db.execute(
+        "DELETE FROM configurations WHERE number < ?",
+        [sql(number.saturating_sub(REMEMBERED))],
+    )?;
+    Ok(Applied {
+        number,
+        change: Change::Written,
+    })
+}
+
+/// Configurations whose instances are told that they were replaced.
+const REMEMBERED: u64 = 10_000;
+
+fn write_accounts(db: &Connection, keys: &KeyRing, meant: &[Account], now: UnixTime) -> Result<()> {
+    write_realms(db, meant)?;
+    for account in meant {
+        match accounts::find(db, &account.id)? {
+            None => accounts::insert(db, keys, account, Origin::Configuration, now)?,
+            Some(found) if found.origin == Origin::Call => return Err(put_by_call(&account.id)),
+            Some(found) => accounts::replace(db, &found, account, Origin::Configuration, now)?,
+        }
+    }
+    disable_others(db, meant, now)?;
+    prove_realms(db)?;
+    db.execute(
+        "DELETE FROM owners WHERE name NOT IN (SELECT owner FROM accounts)",
+        [],
+    )?;
+    Ok(())
+}
+
+/// The operator may move an owner to another realm, with all his accounts at once (`prove_realms`).
+fn write_realms(db: &Connection, meant: &[Account]) -> Result<()> {
+    let mut realms: HashMap<&str, &str> = HashMap::new();
+    for account in meant {
+        let realm = *realms.entry(&account.owner).or_insert(&account.realm);
+        if realm != account.realm {
+            return Err(two_realms(&account.owner, realm, &account.realm));
+        }
+        db.prepare_cached(
+            "INSERT INTO owners (name, realm) VALUES (?, ?) ON CONFLICT DO UPDATE SET realm = excluded.realm
+                WHERE realm <> excluded.realm",
+        )?
+        .execute([&account.owner, &account.realm])?;
+    }
+    Ok(())
+}
+
+fn prove_realms(db: &Connection) -> Result<()> {
+    let torn = db
+        .query_row(
+            "SELECT owner, owners.realm, accounts.realm FROM accounts JOIN owners ON name = owner
+                WHERE accounts.realm <> owners.realm LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    match torn {
+        Some((owner, one, two)) => {
+            let (owner, one, two): (String, String, String) = (owner, one, two);
+            Err(two_realms(&owner, &one, &two))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Configured accounts the configuration names no more: disabled; grant and ledger stay.
+fn disable_others(db: &Connection, meant: &[Account], now: UnixTime) -> Result<()> {
+    let named: HashSet<&str> = meant.iter().map(|account| account.id.as_str()).collect();
+    let mut statement = db.prepare("SELECT id FROM accounts WHERE origin = ?")?;
+    let ids: Vec<String> = statement
+        .query_map([Origin::Configuration as i64], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in ids.iter().filter(|id| !named.contains(id.as_str())) {
+        if let Some(found) = accounts::find(db, id)? {
+            let mut disabled = found.shown.account.clone();
+            disabled.enabled = false;
+            accounts::replace(db, &found, &disabled, Origin::FormerConfiguration, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn standing(db: &Connection) -> Result<Option<(u64, [u8; 32])>> {
+    let row = db
+        .query_row(
+            "SELECT number, digest FROM configurations ORDER BY number DESC LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    Ok(row.map(|(number, digest)| (super::natural(number), digest)))
+}
+
+fn digest_of(db: &Connection, number: u64) -> Result<Option<[u8; 32]>> {
+    Ok(db
+        .query_row(
+            "SELECT digest FROM configurations WHERE number = ?",
+            [sql(number)],
+            |row| row.get(0),
+        )
+        .optional()?)
+}
+
+fn has_older_keys(db: &Connection, keys: &KeyRing) -> Result<bool> {
+    Ok(db.query_row(
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE id <> ?)",
+        [keys.first()],
+        |row| row.get(0),
+    )?)
+}
+
+/// Key roll-over: afterwards the older key files open nothing in this store any more.
+fn seal_with_first(db: &Connection, keys: &KeyRing, now: UnixTime) -> Result<()> {
+    if !has_older_keys(db, keys)? {
+        return Ok(());
+    }
+    let mut older = db.prepare("SELECT row, number, data_key FROM accounts WHERE key_id <> ?")?;
+    let older: Vec<(i64, [u8; 16], Vec<u8>)> = older
+        .query_map([keys.first()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (row, number, sealed) in older {
+        let wrapped = DataKey::unwrap(keys, number, &sealed)?.wrap(keys)?;
+        db.prepare_cached("UPDATE accounts SET key_id = ?, data_key = ? WHERE row = ?")?
+            .execute(params![keys.first(), wrapped, row])?;
+    }
+    db.execute("DELETE FROM keys WHERE id <> ?", [keys.first()])?;
+    db.execute(
+        "INSERT OR IGNORE INTO keys (id, since) VALUES (?, ?)",
+        params![keys.first(), sql(now)],
+    )?;
+    Ok(())
+}
+
+fn put_by_call(id: &str) -> Error {
+    Error::new(
+        Status::Config,
+        "config.account_taken",
+        format!("accounts.{id}: an account of this id was put by a call"),
+    )
+    .advice(
+        "Ids of the configuration and of accounts put by calls are one set. Give the configured account another id, \
+         or remove the other one first.",
+    )
+}
+
+fn two_realms(owner: &str, one: &str, two: &str) -> Error {
+    Error::new(
+        Status::Config,
+        "config.owner_realm",
+        format!("accounts: the owner {owner:?} would belong to the realms {one:?} and {two:?}"),
+    )
+    .advice(
+        "An owner belongs to one realm. Name the same realm in each of his accounts; accounts put by calls, or named \
+         by an earlier configuration, must be removed before he can move.",
+    )
+}

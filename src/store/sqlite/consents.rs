@@ -1,0 +1,169 @@
+//! Consents under way: single use, consumed in one statement, remembered for a quarter of an hour.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::grants::wiped_json;
+use super::{accounts, natural, sql};
+use crate::error::{Error, Result};
+use crate::model::{Actor, UnixTime};
+use crate::secret::Secret;
+use crate::store::seal::KeyRing;
+use crate::store::{Consent, TakenConsent, fault};
+
+/// How long the same callback in the same session hears the same answer.
+const REMEMBERED_S: u64 = 15 * 60;
+
+pub(super) fn begin(db: &Connection, keys: &KeyRing, consent: &Consent) -> Result<()> {
+    let row = accounts::row_of(db, &consent.account)?;
+    let clear = wiped_json(
+        4096,
+        &Borrowed {
+            actor: &consent.actor,
+            provider: &consent.provider,
+            redirect_uri: &consent.redirect_uri,
+            verifier: consent.verifier.expose(),
+            nonce: consent.nonce.expose(),
+            issuer: &consent.issuer,
+            admin: consent.admin,
+            created_at: consent.created_at,
+            expires_at: consent.expires_at,
+        },
+    )?;
+    let sealed = accounts::data_key(db, keys, row)?.seal("consent", &consent.state, &clear)?;
+    db.prepare_cached(
+        "INSERT INTO consents (state, session, account, expires_at, sealed) VALUES (?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        consent.state,
+        consent.session,
+        row,
+        sql(consent.expires_at),
+        sealed
+    ])?;
+    Ok(())
+}
+
+pub(super) fn take(
+    db: &Connection,
+    keys: &KeyRing,
+    state: &[u8; 32],
+    session: &[u8; 32],
+    now: UnixTime,
+) -> Result<TakenConsent> {
+    let taken: Option<(i64, Vec<u8>)> = db
+        .prepare_cached(
+            "UPDATE consents SET used = 1, expires_at = ?1
+                WHERE state = ?2 AND session = ?3 AND used = 0 AND expires_at > ?4 RETURNING account, sealed",
+        )?
+        .query_row(
+            params![sql(now.saturating_add(REMEMBERED_S)), state, session, sql(now)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let Some((row, sealed)) = taken else {
+        return why_not(db, keys, state, session, now);
+    };
+    // The verifier has no further use.
+    db.prepare_cached("UPDATE consents SET sealed = NULL WHERE state = ?")?
+        .execute([state])?;
+    let clear = accounts::data_key(db, keys, row)?.open("consent", state, &sealed)?;
+    let clear: Clear =
+        serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a consent under way does not parse"))?;
+    let account = db.query_row("SELECT id FROM accounts WHERE row = ?", [row], |row| row.get(0))?;
+    Ok(TakenConsent::Taken(Consent {
+        state: *state,
+        session: *session,
+        account,
+        actor: clear.actor,
+        provider: clear.provider,
+        redirect_uri: clear.redirect_uri,
+        verifier: Secret::new(clear.verifier),
+        nonce: Secret::new(clear.nonce),
+        issuer: clear.issuer,
+        admin: clear.admin,
+        created_at: clear.created_at,
+        expires_at: clear.expires_at,
+    }))
+}
+
+pub(super) fn answer(db: &Connection, keys: &KeyRing, state: &[u8; 32], answer: &str) -> Result<()> {
+    let row: Option<i64> = db
+        .prepare_cached("SELECT account FROM consents WHERE state = ? AND used = 1")?
+        .query_row([state], |row| row.get(0))
+        .optional()?;
+    // The account, and its consents with it, may have been removed meanwhile: nobody will ask again.
+    let Some(row) = row else {
+        return Ok(());
+    };
+    let sealed = accounts::data_key(db, keys, row)?.seal("answer", state, answer.as_bytes())?;
+    db.prepare_cached("UPDATE consents SET answer = ? WHERE state = ?")?
+        .execute(params![sealed, state])?;
+    Ok(())
+}
+
+pub(super) fn sweep(db: &Connection, now: UnixTime) -> Result<()> {
+    db.prepare_cached("DELETE FROM consents WHERE expires_at <= ?")?
+        .execute([sql(now)])?;
+    Ok(())
+}
+
+/// Nothing was consumed; a stranger hears nothing of what there is.
+fn why_not(
+    db: &Connection,
+    keys: &KeyRing,
+    state: &[u8; 32],
+    session: &[u8; 32],
+    now: UnixTime,
+) -> Result<TakenConsent> {
+    let found: Option<(i64, bool, i64, Option<Vec<u8>>)> = db
+        .prepare_cached(
+            "SELECT account, used, expires_at, answer FROM consents WHERE state = ? AND session = ?",
+        )?
+        .query_row(params![state, session], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((row, used, expires_at, sealed)) = found else {
+        return Ok(TakenConsent::Unknown);
+    };
+    if natural(expires_at) <= now {
+        return Ok(TakenConsent::Expired);
+    }
+    if !used {
+        return Err(Error::bug("a consent that could be taken was not"));
+    }
+    let Some(sealed) = sealed else {
+        return Ok(TakenConsent::Unanswered);
+    };
+    let answer = accounts::data_key(db, keys, row)?.open("answer", state, &sealed)?;
+    let answer = String::from_utf8(answer.to_vec()).map_err(|_| fault::corrupt("an answer is not UTF-8"))?;
+    Ok(TakenConsent::Answered(answer))
+}
+
+#[derive(Serialize)]
+struct Borrowed<'a> {
+    actor: &'a Actor,
+    provider: &'a str,
+    redirect_uri: &'a str,
+    verifier: &'a str,
+    nonce: &'a str,
+    issuer: &'a str,
+    admin: bool,
+    created_at: UnixTime,
+    expires_at: UnixTime,
+}
+
+#[derive(Deserialize)]
+struct Clear {
+    actor: Actor,
+    provider: String,
+    redirect_uri: String,
+    verifier: String,
+    nonce: String,
+    issuer: String,
+    #[serde(default)]
+    admin: bool,
+    created_at: UnixTime,
+    expires_at: UnixTime,
+}

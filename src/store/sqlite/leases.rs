@@ -1,0 +1,107 @@
+//! Leases: who visits an account or refreshes its grant. The byte lock tells who is alive, the fence who may write.
+//!
+//! The expiry is written for whoever looks, and decides nothing here: a lock that is held is never taken away, one
+//! that is not held is free at once.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::sql;
+use crate::error::{Error, Result, Status};
+use crate::model::UnixTime;
+use crate::store::{Lease, LeaseName};
+
+pub(super) struct Taken {
+    pub fence: u64,
+    pub attempts: u32,
+}
+
+/// The byte of the lock file: rows begin at 1 and are never used again; bytes 0 and 1 are no lease's.
+pub(super) fn byte(row: i64, name: &LeaseName) -> u64 {
+    2 * super::natural(row) + kind(name) as u64
+}
+
+pub(super) fn take(db: &Connection, row: i64, name: &LeaseName, now: UnixTime, for_s: u32) -> Result<Taken> {
+    let counted = matches!(name, LeaseName::Account(_));
+    let (fence, attempts): (i64, u32) = db
+        .prepare_cached(
+            "UPDATE leases SET fence = fence + 1, holder = ?, expires_at = ?, attempts = attempts + ?
+                WHERE account = ? AND kind = ? RETURNING fence, attempts",
+        )?
+        .query_row(
+            params![
+                format!("pid {}", std::process::id()),
+                sql(now.saturating_add(for_s.into())),
+                counted,
+                row,
+                kind(name)
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?
+        .ok_or_else(Error::rights)?;
+    Ok(Taken {
+        fence: super::natural(fence),
+        attempts: attempts.saturating_sub(counted.into()),
+    })
+}
+
+pub(super) fn renew(db: &Connection, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
+    let Some(row) = holds(db, lease)? else {
+        return Ok(false);
+    };
+    db.prepare_cached("UPDATE leases SET expires_at = ? WHERE account = ? AND kind = ?")?
+        .execute(params![
+            sql(now.saturating_add(for_s.into())),
+            row,
+            kind(&lease.name)
+        ])?;
+    Ok(true)
+}
+
+/// The fence moves on, so that nothing more is written under a lease given back.
+pub(super) fn release(db: &Connection, lease: &Lease, clean: bool) -> Result<()> {
+    let Some(row) = holds(db, lease)? else {
+        return Ok(());
+    };
+    db.prepare_cached(
+        "UPDATE leases SET fence = fence + 1, holder = '', expires_at = 0, attempts = iif(?, 0, attempts)
+            WHERE account = ? AND kind = ?",
+    )?
+    .execute(params![clean, row, kind(&lease.name)])?;
+    Ok(())
+}
+
+/// The account's row, if the lease still is the last one given.
+pub(super) fn holds(db: &Connection, lease: &Lease) -> Result<Option<i64>> {
+    Ok(db
+        .prepare_cached(
+            "SELECT account FROM leases JOIN accounts ON row = account WHERE id = ? AND kind = ? AND fence = ?",
+        )?
+        .query_row(
+            params![lease.name.account(), kind(&lease.name), sql(lease.fence)],
+            |row| row.get(0),
+        )
+        .optional()?)
+}
+
+/// The row of an account whose visit this lease is, or the visit ends.
+pub(super) fn must_hold(db: &Connection, lease: &Lease) -> Result<i64> {
+    if !matches!(lease.name, LeaseName::Account(_)) {
+        return Err(Error::bug("the ledger is written under the lease of a grant"));
+    }
+    holds(db, lease)?.ok_or_else(|| {
+        Error::new(
+            Status::Transient,
+            "lease.lost",
+            "the account was changed, removed or taken over during the visit",
+        )
+        .advice("Nothing is to be done: what was not recorded is collected again.")
+    })
+}
+
+fn kind(name: &LeaseName) -> i64 {
+    match name {
+        LeaseName::Account(_) => 0,
+        LeaseName::Grant(_) => 1,
+    }
+}

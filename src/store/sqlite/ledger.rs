@@ -1,0 +1,197 @@
+//! The ledger: what became of each message. Reads for a poll touch open rows only; every write is fenced.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::ledger_rows::{COLUMNS, Opener, Writer, opened};
+use super::{accounts, leases, natural, sql};
+use crate::error::{Error, Result};
+use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
+use crate::store::seal::KeyRing;
+use crate::store::{Delivery, Lease, LedgerHead, ListingMark, NewRow};
+
+pub(super) fn head(db: &Connection, account: &str) -> Result<LedgerHead> {
+    let found = accounts::find(db, account)?.ok_or_else(Error::rights)?;
+    let listing = db
+        .prepare_cached("SELECT count, digest, seen_at FROM listings WHERE account = ? AND generation = ?")?
+        .query_row(params![found.row, found.shown.generation], |row| {
+            Ok(ListingMark {
+                count: row.get(0)?,
+                digest: row.get(1)?,
+                at: natural(row.get(2)?),
+            })
+        })
+        .optional()?;
+    Ok(LedgerHead {
+        number: found.shown.number,
+        generation: found.shown.generation,
+        listing,
+    })
+}
+
+pub(super) fn open_rows(
+    db: &Connection,
+    keys: &KeyRing,
+    account: &str,
+    generation: u32,
+) -> Result<Vec<LedgerRow>> {
+    let row = accounts::row_of(db, account)?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ? AND turn IS NOT NULL ORDER BY turn"
+    ))?;
+    opened(db, keys, row, statement.query(params![row, generation])?)
+}
+
+pub(super) fn rows_to_delete(
+    db: &Connection,
+    keys: &KeyRing,
+    account: &str,
+    generation: u32,
+    now: UnixTime,
+) -> Result<Vec<LedgerRow>> {
+    let row = accounts::row_of(db, account)?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ? AND state = 2 AND delete_at IS NOT NULL
+            AND delete_at <= ? ORDER BY delete_at"
+    ))?;
+    opened(
+        db,
+        keys,
+        row,
+        statement.query(params![row, generation, sql(now)])?,
+    )
+}
+
+pub(super) fn all_rows(
+    db: &Connection,
+    keys: &KeyRing,
+    account: &str,
+    generation: u32,
+) -> Result<Vec<LedgerRow>> {
+    let row = accounts::row_of(db, account)?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ?"
+    ))?;
+    opened(db, keys, row, statement.query(params![row, generation])?)
+}
+
+pub(super) fn rows(
+    db: &Connection,
+    keys: &KeyRing,
+    account: &str,
+    generation: u32,
+    wanted: &[UidlKey],
+) -> Result<Vec<Option<LedgerRow>>> {
+    let row = accounts::row_of(db, account)?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ? AND key = ?"
+    ))?;
+    let mut opener = Opener::new(db, keys, row);
+    let mut found = Vec::with_capacity(wanted.len());
+    for key in wanted {
+        let mut rows = statement.query(params![row, generation, key])?;
+        found.push(match rows.next()? {
+            Some(columns) => Some(opener.open(columns)?),
+            None => None,
+        });
+    }
+    Ok(found)
+}
+
+/// A message that was recorded as durable meanwhile stays so.
+pub(super) fn note_in_hand(
+    db: &Connection,
+    keys: &KeyRing,
+    lease: &Lease,
+    generation: u32,
+    rows: &[NewRow],
+    now: UnixTime,
+) -> Result<()> {
+    let account = leases::must_hold(db, lease)?;
+    let mut writer = Writer::new(db, keys, account, generation, now)?;
+    for row in rows {
+        if writer.state_of(&row.key)? != Some(RowState::Durable) {
+            writer.write(row, RowState::InHand)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn record(
+    db: &Connection,
+    keys: &KeyRing,
+    deliveries: &[Delivery<'_>],
+    now: UnixTime,
+) -> Result<Vec<bool>> {
+    let mut recorded = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        let account = leases::holds(db, delivery.lease)?;
+        if let Some(account) = account {
+            Writer::new(db, keys, account, delivery.generation, now)?
+                .write(&delivery.row, RowState::Durable)?;
+        }
+        recorded.push(account.is_some());
+    }
+    Ok(recorded)
+}
+
+pub(super) fn write_rows(
+    db: &Connection,
+    keys: &KeyRing,
+    lease: &Lease,
+    generation: u32,
+    rows: &[NewRow],
+    now: UnixTime,
+) -> Result<()> {
+    let account = leases::must_hold(db, lease)?;
+    let mut writer = Writer::new(db, keys, account, generation, now)?;
+    for row in rows {
+        writer.write(row, row.state)?;
+    }
+    Ok(())
+}
+
+pub(super) fn forget(db: &Connection, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()> {
+    let account = leases::must_hold(db, lease)?;
+    let mut statement =
+        db.prepare_cached("DELETE FROM ledger WHERE account = ? AND generation = ? AND key = ?")?;
+    for key in keys {
+        statement.execute(params![account, generation, key])?;
+    }
+    Ok(())
+}
+
+pub(super) fn mark_listing(db: &Connection, lease: &Lease, mark: &ListingMark) -> Result<()> {
+    let account = leases::must_hold(db, lease)?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO listings (account, generation, count, digest, seen_at)
+            SELECT row, generation, ?, ?, ? FROM accounts WHERE row = ?",
+    )?
+    .execute(params![mark.count, mark.digest, sql(mark.at), account])?;
+    Ok(())
+}
+
+/// The generation before stays until the next one, for whoever must look into what happened.
+pub(super) fn begin_generation(
+    db: &Connection,
+    keys: &KeyRing,
+    lease: &Lease,
+    rows: &[NewRow],
+    now: UnixTime,
+) -> Result<u32> {
+    let account = leases::must_hold(db, lease)?;
+    let generation: u32 = db.query_row(
+        "UPDATE accounts SET generation = generation + 1 WHERE row = ? RETURNING generation",
+        [account],
+        |row| row.get(0),
+    )?;
+    db.execute("DELETE FROM listings WHERE account = ?", [account])?;
+    db.execute(
+        "DELETE FROM ledger WHERE account = ? AND generation < ?",
+        params![account, generation - 1],
+    )?;
+    let mut writer = Writer::new(db, keys, account, generation, now)?;
+    for row in rows {
+        writer.write(row, row.state)?;
+    }
+    Ok(generation)
+}

@@ -1,0 +1,364 @@
+//! The store in one SQLite file (WAL), for one machine: the default.
+//!
+//! Opened in a call and closed before it returns. Every write begins as a writer, so that no transaction fails half
+//! way for another's sake. The file is never opened but through SQLite while anybody may have it open: closing any
+//! descriptor of a file drops all locks this process has on it (fcntl(2)).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
+
+use super::lease::{self, LockFile};
+use super::schema::{self, Standing};
+use super::seal::{KeyId, KeyRing};
+use super::*;
+
+mod accounts;
+mod apply;
+mod change;
+mod consents;
+mod files;
+mod grants;
+mod leases;
+mod ledger;
+mod ledger_rows;
+mod state;
+
+pub struct SqliteStore {
+    path: PathBuf,
+    keys: KeyRing,
+    locks: Arc<LockFile>,
+    opened: Mutex<Opened>,
+}
+
+struct Opened {
+    connection: Connection,
+    durability: Durability,
+}
+
+/// What a transaction survives once it returned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// A power cut.
+    Full,
+    /// The death of the process, and a power cut only if a later full one had returned. For what no visit outlives
+    /// (leases) or the next visit finds again: a poll that finds nothing then waits for no disk.
+    Relaxed,
+}
+
+/// How long another writer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl SqliteStore {
+    /// Opens the store, makes it where there is none, upgrades an older one. Writes nothing to one up to date.
+    pub fn open(path: &Path, keys: &KeyRing, now: UnixTime) -> Result<SqliteStore> {
+        SqliteStore::open_at(path, keys, now).map_err(|error| fault::at(path, error))
+    }
+
+    fn open_at(path: &Path, keys: &KeyRing, _now: UnixTime) -> Result<SqliteStore> {
+        let locks = LockFile::new(files::lock_file(path)?);
+        files::make_if_missing(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        if connection.is_readonly(MAIN_DB)? {
+            return Err(fault::read_only("only reading is allowed"));
+        }
+        // Nothing goes to files of its own in a directory for temporary ones; a schema runs no code.
+        connection.execute_batch(
+            "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL",
+        )?;
+        connection.set_prepared_statement_cache_capacity(64);
+        if schema::standing(&connection)? != Standing::Current {
+            files::wait_for(&locks, lease::SCHEMA, PATIENCE)?;
+            write_ahead(&connection)?;
+            schema::bring_up(&mut connection)?;
+        }
+        prove_keys(&connection, keys)?;
+        Ok(SqliteStore {
+            path: path.to_owned(),
+            keys: keys.clone(),
+            locks,
+            opened: Mutex::new(Opened {
+                connection,
+                durability: Durability::Full,
+            }),
+        })
+    }
+
+    /// Reads one state of the store, however many statements it takes.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut opened = self.opened.lock();
+        let run = || work(&*opened.connection.transaction()?);
+        run().map_err(|error| fault::at(&self.path, error))
+    }
+
+    /// Runs `work` in one transaction, which is undone if it fails.
+    fn write<T>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut opened = self.opened.lock();
+        let run = || {
+            opened.survive(durability)?;
+            let transaction = opened
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        run().map_err(|error| fault::at(&self.path, error))
+    }
+}
+
+impl Opened {
+    fn survive(&mut self, durability: Durability) -> Result<()> {
+        if self.durability != durability {
+            self.connection.execute_batch(match durability {
+                Durability::Full => "PRAGMA synchronous = FULL",
+                Durability::Relaxed => "PRAGMA synchronous = NORMAL",
+            })?;
+            self.durability = durability;
+        }
+        Ok(())
+    }
+}
+
+fn write_ahead(connection: &Connection) -> Result<()> {
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Store,
+        "store.file_system",
+        format!("cannot use a write-ahead log, its journal mode stays {mode:?}"),
+    )
+    .advice("The store must lie on a local file system with shared memory and locks."))
+}
+
+/// Every key that accounts are sealed with must be at hand, or the configuration is wrong.
+fn prove_keys(connection: &Connection, keys: &KeyRing) -> Result<()> {
+    let mut used = connection
+        .prepare("SELECT id FROM keys WHERE EXISTS (SELECT 1 FROM accounts WHERE key_id = keys.id)")?;
+    for id in used.query_map([], |row| row.get::<_, KeyId>(0))? {
+        let id = id?;
+        if !keys.knows(&id) {
+            return Err(keys.unknown(&id));
+        }
+    }
+    Ok(())
+}
+
+/// SQLite's integers are signed; no time, size or count of ours comes near the end.
+fn sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+impl Store for SqliteStore {
+    fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied> {
+        if let Some(applied) = self.read(|db| apply::unchanged(db, &self.keys, desired))? {
+            return Ok(applied);
+        }
+        self.write(Durability::Full, |db| {
+            apply::apply(db, &self.keys, desired, mine, now)
+        })
+    }
+
+    fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            accounts::put(db, &self.keys, account, cap, now)
+        })
+    }
+
+    fn remove_account(&self, id: &str) -> Result<bool> {
+        let removed = self.write(Durability::Full, |db| accounts::remove(db, id))?;
+        if removed {
+            // Old pages of the log may still hold what was removed. Another reader may stop this; closing does it then.
+            let opened = self.opened.lock();
+            let _ = opened
+                .connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+        Ok(removed)
+    }
+
+    fn account(&self, id: &str) -> Result<Option<AccountRow>> {
+        self.read(|db| Ok(accounts::find(db, id)?.map(|found| found.shown)))
+    }
+
+    fn accounts(&self, query: &AccountQuery) -> Result<Vec<AccountRow>> {
+        self.read(|db| accounts::list(db, query))
+    }
+
+    fn realm_of(&self, owner: &str) -> Result<Option<String>> {
+        self.read(|db| accounts::realm_of(db, owner))
+    }
+
+    fn due(&self, reach: &Reach, now: UnixTime, regardless: bool, limit: u32) -> Result<Vec<String>> {
+        self.read(|db| state::due(db, reach, now, regardless, limit))
+    }
+
+    fn next_due(&self, reach: &Reach) -> Result<Option<UnixTime>> {
+        self.read(|db| state::next_due(db, reach))
+    }
+
+    fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
+        self.write(Durability::Full, |db| state::update(db, id, change))
+    }
+
+    fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>> {
+        let row = self.read(|db| accounts::row_of(db, what.account()))?;
+        let Some(lock) = self
+            .locks
+            .take(leases::byte(row, what))
+            .map_err(|error| fault::at(&self.path, error))?
+        else {
+            return Ok(None);
+        };
+        let taken = self.write(Durability::Relaxed, |db| leases::take(db, row, what, now, for_s))?;
+        Ok(Some(Lease {
+            name: what.clone(),
+            fence: taken.fence,
+            attempts: taken.attempts,
+            lock: Some(lock),
+        }))
+    }
+
+    fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
+        self.write(Durability::Relaxed, |db| leases::renew(db, lease, now, for_s))
+    }
+
+    fn release(&self, lease: &Lease, clean: bool) -> Result<()> {
+        let released = self.write(Durability::Relaxed, |db| leases::release(db, lease, clean));
+        if let Some(lock) = &lease.lock {
+            lock.unlock();
+        }
+        released
+    }
+
+    fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>> {
+        self.read(|db| grants::read(db, &self.keys, account, which))
+    }
+
+    fn put_grant(
+        &self,
+        account: &str,
+        which: GrantSlot,
+        expected: u64,
+        grant: &Grant,
+    ) -> Result<Option<u64>> {
+        self.write(Durability::Full, |db| {
+            grants::put(db, &self.keys, account, which, expected, grant)
+        })
+    }
+
+    fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            grants::empty(db, accounts::row_of(db, account)?, which)
+        })
+    }
+
+    fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
+        self.write(Durability::Full, |db| {
+            grants::confirm(db, &self.keys, account, expected_pending)
+        })
+    }
+
+    fn begin_consent(&self, consent: &Consent) -> Result<()> {
+        self.write(Durability::Full, |db| consents::begin(db, &self.keys, consent))
+    }
+
+    fn take_consent(&self, state: &[u8; 32], session: &[u8; 32], now: UnixTime) -> Result<TakenConsent> {
+        self.write(Durability::Full, |db| {
+            consents::take(db, &self.keys, state, session, now)
+        })
+    }
+
+    fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            consents::answer(db, &self.keys, state, answer)
+        })
+    }
+
+    fn sweep_consents(&self, now: UnixTime) -> Result<()> {
+        self.write(Durability::Relaxed, |db| consents::sweep(db, now))
+    }
+
+    fn ledger(&self, account: &str) -> Result<LedgerHead> {
+        self.read(|db| ledger::head(db, account))
+    }
+
+    fn open_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>> {
+        self.read(|db| ledger::open_rows(db, &self.keys, account, generation))
+    }
+
+    fn rows_to_delete(&self, account: &str, generation: u32, now: UnixTime) -> Result<Vec<LedgerRow>> {
+        self.read(|db| ledger::rows_to_delete(db, &self.keys, account, generation, now))
+    }
+
+    fn rows(&self, account: &str, generation: u32, keys: &[UidlKey]) -> Result<Vec<Option<LedgerRow>>> {
+        self.read(|db| ledger::rows(db, &self.keys, account, generation, keys))
+    }
+
+    fn all_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>> {
+        self.read(|db| ledger::all_rows(db, &self.keys, account, generation))
+    }
+
+    fn note_in_hand(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            ledger::note_in_hand(db, &self.keys, lease, generation, rows, now)
+        })
+    }
+
+    fn record(&self, deliveries: &[Delivery<'_>], now: UnixTime) -> Result<Vec<bool>> {
+        self.write(Durability::Full, |db| {
+            ledger::record(db, &self.keys, deliveries, now)
+        })
+    }
+
+    fn write_rows(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            ledger::write_rows(db, &self.keys, lease, generation, rows, now)
+        })
+    }
+
+    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()> {
+        self.write(Durability::Full, |db| ledger::forget(db, lease, generation, keys))
+    }
+
+    fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()> {
+        self.write(Durability::Relaxed, |db| ledger::mark_listing(db, lease, mark))
+    }
+
+    fn begin_generation(&self, lease: &Lease, rows: &[NewRow], now: UnixTime) -> Result<u32> {
+        self.write(Durability::Full, |db| {
+            ledger::begin_generation(db, &self.keys, lease, rows, now)
+        })
+    }
+
+    fn update_state_fenced(&self, lease: &Lease, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
+        self.write(Durability::Relaxed, |db| match leases::holds(db, lease)? {
+            Some(_) => state::update(db, lease.name.account(), change),
+            None => Ok(false),
+        })
+    }
+
+    fn digest_key(&self, account: &str) -> Result<crate::secret::KeyBytes> {
+        self.read(|db| {
+            let row = accounts::row_of(db, account)?;
+            Ok(accounts::data_key(db, &self.keys, row)?.digest_key())
+        })
+    }
+}
