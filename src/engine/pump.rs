@@ -446,10 +446,8 @@ impl Tickets<'_> {
     fn tell_dropped_lines(&mut self) {
         let count = self.shared.dropped_lines.swap(0, Ordering::Relaxed);
         if count > 0 && self.shared.log_level >= log::Level::Warn {
-            self.host.log(
-                log::Level::Warn,
-                &format!("event=lines_dropped lines={count}"),
-            );
+            self.host
+                .log(log::Level::Warn, &format!("event=lines_dropped lines={count}"));
         }
     }
 

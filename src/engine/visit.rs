@@ -211,7 +211,10 @@ impl Visit {
                 Answer::Welcome => return Ok(connection),
                 Answer::Refused(refusal) => Some(refusal),
                 Answer::Broken(e) => {
-                    Line::new("login_broken").field("account", &account.id).field("error", e).warn();
+                    Line::new("login_broken")
+                        .field("account", &account.id)
+                        .field("error", e)
+                        .warn();
                     None
                 }
             };
@@ -270,8 +273,15 @@ impl Visit {
     }
 
     /// `-ERR` to the credentials, or none at all, with what else is known (PROTOCOL.md B.6).
-    fn refused_login(&self, access: &grant::Access, refusal: Option<&Refusal>, auth_resp_code: bool) -> Error {
-        let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or(String::new(), ResponseCode::to_string);
+    fn refused_login(
+        &self,
+        access: &grant::Access,
+        refusal: Option<&Refusal>,
+        auth_resp_code: bool,
+    ) -> Error {
+        let code = refusal
+            .and_then(|refusal| refusal.code.as_ref())
+            .map_or(String::new(), ResponseCode::to_string);
         let scope_has_pop = match &self.provider {
             Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
             None => true,
@@ -279,7 +289,9 @@ impl Visit {
         let seen = PopRefusal {
             code: &code,
             text: refusal.map_or("", |refusal| &refusal.text),
-            sasl_status: refusal.and_then(|refusal| refusal.sasl_status.as_deref()).unwrap_or(""),
+            sasl_status: refusal
+                .and_then(|refusal| refusal.sasl_status.as_deref())
+                .unwrap_or(""),
             auth_resp_code,
             closed: refusal.is_none(),
             token_age_s: self.call.now().saturating_sub(access.obtained_at),
