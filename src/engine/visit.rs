@@ -281,13 +281,13 @@ impl Visit {
     ) -> Error {
         let code = refusal
             .and_then(|refusal| refusal.code.as_ref())
-            .map_or(String::new(), ResponseCode::to_string);
+            .map_or("", ResponseCode::name);
         let scope_has_pop = match &self.provider {
             Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
             None => true,
         };
         let seen = PopRefusal {
-            code: &code,
+            code,
             text: refusal.map_or("", |refusal| &refusal.text),
             sasl_status: refusal
                 .and_then(|refusal| refusal.sasl_status.as_deref())

@@ -143,6 +143,21 @@ pub enum ResponseCode {
     Other(String),
 }
 
+impl ResponseCode {
+    /// As it stands between the brackets.
+    pub fn name(&self) -> &str {
+        match self {
+            ResponseCode::LoginDelay => "LOGIN-DELAY",
+            ResponseCode::InUse => "IN-USE",
+            ResponseCode::SysTemp => "SYS/TEMP",
+            ResponseCode::SysPerm => "SYS/PERM",
+            ResponseCode::Auth => "AUTH",
+            ResponseCode::Utf8 => "UTF8",
+            ResponseCode::Other(name) => name,
+        }
+    }
+}
+
 /// PROTOCOL.md D.3.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
