@@ -295,3 +295,36 @@ fn i04_a_throwing_cpp_host_hears_its_own_exception() {
     let said = run(Command::new(program).arg(library()).arg(dir.path()));
     assert_eq!(said.trim(), "fine");
 }
+
+/// One process, two types: a root module is kept per type.
+#[test]
+fn a_rust_host_built_with_the_structs_of_1_0_loads_todays_library() {
+    use abi_stable::library::RootModule;
+    use multipop_abi::module::MultipopRef;
+    use multipop_abi_frozen as frozen;
+
+    let then = frozen::MultipopRef::load_from_file(&library()).expect("ABI 1.0 still loads");
+    let now = MultipopRef::load_from_file(&library()).expect("today's ABI loads");
+    // SAFETY: the loader compared the layouts.
+    unsafe {
+        assert_eq!(then.abi_version()() >> 16, 1);
+        assert_eq!(then.abi_version()(), now.abi_version()());
+        let host = frozen::Host {
+            struct_size: size_of::<frozen::Host>() as u32,
+            log_level: 0,
+            name: c"frozen".as_ptr(),
+            user: std::ptr::null_mut(),
+            log: None,
+            event: None,
+        };
+        let mut mp = std::ptr::null_mut();
+        assert_eq!(then.init()(&host, &mut mp, std::ptr::null_mut()), 0);
+        assert_eq!(
+            then.configure()(mp, c"{}".as_ptr(), std::ptr::null_mut()),
+            multipop_abi::E_CONFIG
+        );
+        then.destroy()(mp);
+    }
+    let wrong = frozen::wrong::MultipopRef::load_from_file(&library());
+    assert!(wrong.is_err(), "a host that wants other functions must be refused");
+}
