@@ -183,10 +183,7 @@ impl Instance {
     }
 
     /// The text a call gave out, which must go back to the library.
-    fn answer(
-        &self,
-        call: impl FnOnce(*mut *mut c_char, *mut abi::Error) -> i32,
-    ) -> Result<String, String> {
+    fn answer(&self, call: impl FnOnce(*mut *mut c_char, *mut abi::Error) -> i32) -> Result<String, String> {
         let mut out: *mut c_char = null_mut();
         let outcome = proved(|err| call(&mut out, err));
         if out.is_null() {

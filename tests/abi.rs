@@ -326,5 +326,8 @@ fn a_rust_host_built_with_the_structs_of_1_0_loads_todays_library() {
         then.destroy()(mp);
     }
     let wrong = frozen::wrong::MultipopRef::load_from_file(&library());
-    assert!(wrong.is_err(), "a host that wants other functions must be refused");
+    assert!(
+        wrong.is_err(),
+        "a host that wants other functions must be refused"
+    );
 }
