@@ -28,7 +28,7 @@ struct Recorded {
 pub fn power_cuts() {
     let world = World::new(Script::exchange(), MESSAGES, SESSION, BATCH);
     let recorded = record(&world, 0);
-    assert_eq!(recorded.quits.iter().map(|quit| quit.1).collect::<Vec<_>>(), [12, 24, 24]);
+    assert_eq!(recorded.quits.iter().map(|quit| quit.1).collect::<Vec<_>>(), [12, 24]);
     let mut cuts = Cuts::new(&world);
     let mut disk = Disk::empty();
     for (index, call) in recorded.calls.iter().enumerate() {
