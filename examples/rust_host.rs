@@ -113,11 +113,7 @@ impl Drop for Instance {
 
 impl Instance {
     fn new(library: MultipopRef, name: &CStr) -> Result<Instance, String> {
-        let host = abi::Host {
-            name: name.as_ptr(),
-            log: Some(print_line),
-            ..abi::Host::INIT
-        };
+        let host = abi::Host { name: name.as_ptr(), log: Some(print_line), ..abi::Host::INIT };
         let mut this = null_mut();
         // SAFETY: struct, place and error live as long as the call.
         proved(|err| unsafe { library.init()(&host, &mut this, err) })?;
@@ -132,10 +128,7 @@ impl Instance {
 
     fn accounts(&self, owner: &str) -> Result<String, String> {
         let owner = text(owner)?;
-        let query = abi::Query {
-            actor: owner.as_ptr(),
-            ..abi::Query::INIT
-        };
+        let query = abi::Query { actor: owner.as_ptr(), ..abi::Query::INIT };
         // SAFETY: the query lives as long as the call.
         self.answer(|out, err| unsafe { self.library.accounts()(self.this, &query, out, err) })
     }
@@ -154,20 +147,13 @@ impl Instance {
 
     fn handle_callback(&self, uri: &str, session: &str) -> Result<String, String> {
         let (uri, session) = (text(uri)?, text(session)?);
-        let callback = abi::Callback {
-            uri: uri.as_ptr(),
-            session: session.as_ptr(),
-            ..abi::Callback::INIT
-        };
+        let callback = abi::Callback { uri: uri.as_ptr(), session: session.as_ptr(), ..abi::Callback::INIT };
         // SAFETY: the request lives as long as the call.
         self.answer(|out, err| unsafe { self.library.handle_callback()(self.this, &callback, out, err) })
     }
 
     fn fetch_all_due(&self, folder: &Folder) -> Result<abi::Report, String> {
-        let what = abi::Fetch {
-            actor: c"*".as_ptr(),
-            ..abi::Fetch::INIT
-        };
+        let what = abi::Fetch { actor: c"*".as_ptr(), ..abi::Fetch::INIT };
         let sink = abi::Sink {
             user: std::ptr::from_ref(folder).cast_mut().cast(),
             begin: Some(begin),
@@ -207,11 +193,7 @@ fn proved(call: impl FnOnce(*mut abi::Error) -> i32) -> Result<(), String> {
             // SAFETY: the library terminates its texts.
             let [message, advice] =
                 [err.message.as_ptr(), err.advice.as_ptr()].map(|text| unsafe { CStr::from_ptr(text) });
-            Err(format!(
-                "{status}: {}\n{}",
-                message.to_string_lossy(),
-                advice.to_string_lossy()
-            ))
+            Err(format!("{status}: {}\n{}", message.to_string_lossy(), advice.to_string_lossy()))
         }
     }
 }

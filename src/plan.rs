@@ -66,12 +66,7 @@ pub fn plan(entries: &[Entry], facts: &Facts<'_>) -> Plan {
             plan.examine.push(*entry);
             continue;
         }
-        let fetch = |may_repeat, alone, last| Fetch {
-            entry: *entry,
-            may_repeat,
-            alone,
-            last,
-        };
+        let fetch = |may_repeat, alone, last| Fetch { entry: *entry, may_repeat, alone, last };
         let Some(row) = facts.rows.get(&entry.key) else {
             plan.fetch.push(fetch(false, false, false));
             continue;
@@ -117,9 +112,7 @@ fn is_to_delete(row: &LedgerRow, facts: &Facts<'_>) -> bool {
         return false;
     }
     let by_policy = row.delete_at.is_some_and(|at| at <= facts.now);
-    let older = facts
-        .delete_older_s
-        .is_some_and(|age| row.recorded_at.saturating_add(age) <= facts.now);
+    let older = facts.delete_older_s.is_some_and(|age| row.recorded_at.saturating_add(age) <= facts.now);
     by_policy || older
 }
 
@@ -158,10 +151,7 @@ pub fn reset_sample(entries: &[Entry]) -> Vec<Entry> {
 /// Rows that are in no complete listing any more.
 pub fn vanished(entries: &[Entry], rows: &HashMap<UidlKey, LedgerRow>) -> Vec<UidlKey> {
     let present: HashSet<&UidlKey> = entries.iter().map(|entry| &entry.key).collect();
-    rows.keys()
-        .filter(|key| !present.contains(key))
-        .copied()
-        .collect()
+    rows.keys().filter(|key| !present.contains(key)).copied().collect()
 }
 
 #[cfg(test)]
@@ -253,21 +243,11 @@ mod tests {
 
     #[test]
     fn a_reset_needs_twenty_vanished_and_half_as_many_listed() {
-        let rows: HashMap<_, _> = (1..=20)
-            .map(|key| ([key; 16], row(key, RowState::Durable)))
-            .collect();
-        assert!(reset_is_suspected(
-            &entries(&[101, 102, 103, 104, 105, 106, 107, 108, 109, 110]),
-            &rows
-        ));
+        let rows: HashMap<_, _> = (1..=20).map(|key| ([key; 16], row(key, RowState::Durable))).collect();
+        assert!(reset_is_suspected(&entries(&[101, 102, 103, 104, 105, 106, 107, 108, 109, 110]), &rows));
         assert!(!reset_is_suspected(&entries(&[101, 102]), &rows));
-        assert!(!reset_is_suspected(
-            &entries(&[20, 102, 103, 104, 105, 106, 107, 108, 109, 110]),
-            &rows
-        ));
-        let gone: HashMap<_, _> = (1..=20)
-            .map(|key| ([key; 16], row(key, RowState::Gone)))
-            .collect();
+        assert!(!reset_is_suspected(&entries(&[20, 102, 103, 104, 105, 106, 107, 108, 109, 110]), &rows));
+        let gone: HashMap<_, _> = (1..=20).map(|key| ([key; 16], row(key, RowState::Gone))).collect();
         assert!(!reset_is_suspected(&entries(&[101; 10]), &gone));
     }
 }

@@ -20,11 +20,7 @@ pub fn library() -> PathBuf {
         return given.into();
     }
     let test = std::env::current_exe().expect("a test has a path");
-    let places = test
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|dir| dir.join("libmultipop.so"));
+    let places = test.ancestors().skip(1).take(2).map(|dir| dir.join("libmultipop.so"));
     places
         .into_iter()
         .find(|path| path.exists())
@@ -91,25 +87,13 @@ fn every_size_offset_and_number_of_the_header_is_rusts() {
     let inc: String = numbers.iter().map(|name| format!("NUMBER({name});\n")).collect();
     std::fs::write(dir.path().join("numbers.inc"), inc).unwrap();
 
-    let printed = run(&mut Command::new(compile(
-        dir.path(),
-        "c99",
-        "tests/abi/layout.c",
-        &["-DMULTIPOP_NO_LOADER"],
-    )));
+    let printed =
+        run(&mut Command::new(compile(dir.path(), "c99", "tests/abi/layout.c", &["-DMULTIPOP_NO_LOADER"])));
     let c: BTreeSet<&str> = printed.lines().collect();
     let rust = layout::lines();
     let rust: BTreeSet<&str> = rust.iter().map(String::as_str).collect();
-    assert_eq!(
-        c.difference(&rust).collect::<Vec<_>>(),
-        Vec::<&&str>::new(),
-        "the header says these alone"
-    );
-    assert_eq!(
-        rust.difference(&c).collect::<Vec<_>>(),
-        Vec::<&&str>::new(),
-        "Rust says these alone"
-    );
+    assert_eq!(c.difference(&rust).collect::<Vec<_>>(), Vec::<&&str>::new(), "the header says these alone");
+    assert_eq!(rust.difference(&c).collect::<Vec<_>>(), Vec::<&&str>::new(), "Rust says these alone");
 }
 
 #[test]
@@ -134,12 +118,7 @@ fn the_header_compiles_without_a_warning_and_loads() {
     for dialect in ["c99", "c11", "c++17"] {
         let program = compile(dir.path(), dialect, "tests/abi/dialect.c", &[]);
         run(Command::new(program).arg(library()).arg(&other));
-        let program = compile(
-            dir.path(),
-            dialect,
-            "tests/abi/dialect.c",
-            &["-DMULTIPOP_NO_LOADER"],
-        );
+        let program = compile(dir.path(), dialect, "tests/abi/dialect.c", &["-DMULTIPOP_NO_LOADER"]);
         run(&mut Command::new(program));
     }
 }
@@ -205,14 +184,8 @@ fn every_function_has_its_type_and_is_loaded() {
     let header = header();
     for name in declared() {
         let field = name.trim_start_matches("multipop_");
-        assert!(
-            header.contains(&format!("{name}_fn *{field};")),
-            "{name} is not in multipop_api_t"
-        );
-        assert!(
-            header.contains(&format!("MULTIPOP_FIND_({field})")),
-            "{name} is not loaded"
-        );
+        assert!(header.contains(&format!("{name}_fn *{field};")), "{name} is not in multipop_api_t");
+        assert!(header.contains(&format!("MULTIPOP_FIND_({field})")), "{name} is not loaded");
     }
 }
 
@@ -319,15 +292,9 @@ fn a_rust_host_built_with_the_structs_of_1_0_loads_todays_library() {
         };
         let mut mp = std::ptr::null_mut();
         assert_eq!(then.init()(&host, &mut mp, std::ptr::null_mut()), 0);
-        assert_eq!(
-            then.configure()(mp, c"{}".as_ptr(), std::ptr::null_mut()),
-            multipop_abi::E_CONFIG
-        );
+        assert_eq!(then.configure()(mp, c"{}".as_ptr(), std::ptr::null_mut()), multipop_abi::E_CONFIG);
         then.destroy()(mp);
     }
     let wrong = frozen::wrong::MultipopRef::load_from_file(&library());
-    assert!(
-        wrong.is_err(),
-        "a host that wants other functions must be refused"
-    );
+    assert!(wrong.is_err(), "a host that wants other functions must be refused");
 }

@@ -11,15 +11,11 @@ use multipop_host::mock::pop3::{At, Fault, Listing, Message, Refusal, Script, Ve
 use serde_json::json;
 
 fn fault(house: &House, at: At, what: What) {
-    house
-        .pop
-        .change(|script| script.faults.push(Fault::new(at, what)));
+    house.pop.change(|script| script.faults.push(Fault::new(at, what)));
 }
 
 fn fault_once(house: &House, at: At, what: What) {
-    house
-        .pop
-        .change(|script| script.faults.push(Fault::new(at, what).times(1)));
+    house.pop.change(|script| script.faults.push(Fault::new(at, what).times(1)));
 }
 
 fn mend(house: &House) {
@@ -32,10 +28,7 @@ fn i02_without_a_fault_every_message_arrives_once_and_whole() {
     let uidls = house.fill(60, 3000, 1);
     let mut sink = Recorder::batching();
     let report = house.fetch_ok(&mut sink);
-    assert_eq!(
-        (report.messages_taken, report.accounts_ok, report.more),
-        (60, 1, false)
-    );
+    assert_eq!((report.messages_taken, report.accounts_ok, report.more), (60, 1, false));
     assert_eq!(sink.uidls(), uidls);
     let sent = house.pop.mailboxes().messages(USER);
     for (delivered, message) in sink.delivered.iter().zip(sent.iter()) {
@@ -55,13 +48,7 @@ fn i02_without_a_fault_every_message_arrives_once_and_whole() {
 
 #[test]
 fn exchange_and_plain_servers_work_too() {
-    for script in [
-        Script::exchange(),
-        Script {
-            announce_sasl: false,
-            ..Script::exchange()
-        },
-    ] {
+    for script in [Script::exchange(), Script { announce_sasl: false, ..Script::exchange() }] {
         let house = House::new(script);
         house.fill(5, 1000, 1);
         let mut sink = Recorder::default();
@@ -74,21 +61,13 @@ fn exchange_and_plain_servers_work_too() {
 fn i02_a_dropped_connection_brings_the_message_again_under_the_same_key() {
     let house = House::new(Script::dovecot());
     let uidls = house.fill(10, 20_000, 1);
-    fault_once(
-        &house,
-        At::Message(Verb::Retr, uidls[4].clone().into()),
-        What::DropAfter(5000),
-    );
+    fault_once(&house, At::Message(Verb::Retr, uidls[4].clone().into()), What::DropAfter(5000));
     let mut sink = Recorder::batching();
     let mut begun = Vec::new();
     let keys = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let seen = keys.clone();
     sink.on_begin = Some(Box::new(move |message| {
-        seen.borrow_mut().push((
-            message.uidl.clone(),
-            message.dedupe_key.clone(),
-            message.may_repeat,
-        ));
+        seen.borrow_mut().push((message.uidl.clone(), message.dedupe_key.clone(), message.may_repeat));
         Answer::Go
     }));
     let (status, report) = house.fetch(&mut sink);
@@ -96,12 +75,7 @@ fn i02_a_dropped_connection_brings_the_message_again_under_the_same_key() {
     assert_eq!(report.messages_taken, 4);
     assert_eq!(sink.aborted, 1);
     assert_eq!(house.fetch_ok(&mut sink).messages_taken, 6);
-    begun.extend(
-        keys.borrow()
-            .iter()
-            .filter(|(uidl, ..)| *uidl == uidls[4])
-            .cloned(),
-    );
+    begun.extend(keys.borrow().iter().filter(|(uidl, ..)| *uidl == uidls[4]).cloned());
     assert_eq!(begun.len(), 2);
     assert_eq!(begun[0].1, begun[1].1);
     assert_eq!((begun[0].2, begun[1].2), (false, true));
@@ -112,28 +86,16 @@ fn i02_a_dropped_connection_brings_the_message_again_under_the_same_key() {
 fn i15_a_message_at_which_the_server_always_closes_costs_only_itself() {
     let house = House::new(Script::dovecot());
     let uidls = house.fill(12, 4000, 1);
-    fault(
-        &house,
-        At::Message(Verb::Retr, uidls[3].clone().into()),
-        What::DropAfter(1000),
-    );
+    fault(&house, At::Message(Verb::Retr, uidls[3].clone().into()), What::DropAfter(1000));
     let mut sink = Recorder::batching();
     let mut set_aside = 0;
     for _ in 0..6 {
         let _ = house.fetch(&mut sink);
     }
-    set_aside += sink
-        .kinds()
-        .iter()
-        .filter(|kind| **kind == EventKind::SetAside)
-        .count();
+    set_aside += sink.kinds().iter().filter(|kind| **kind == EventKind::SetAside).count();
     assert_eq!(sink.delivered.len(), 11);
     assert_eq!(set_aside, 1);
-    assert_eq!(
-        house.pop.journal().retrieved(&uidls[3]),
-        3,
-        "set aside after three times"
-    );
+    assert_eq!(house.pop.journal().retrieved(&uidls[3]), 3, "set aside after three times");
     assert_eq!(house.shown()["state"]["outcome"], "ok");
     house.clock.advance(DAY + 1);
     mend(&house);
@@ -145,11 +107,7 @@ fn i15_a_message_at_which_the_server_always_closes_costs_only_itself() {
 fn i13_a_truncated_message_is_never_delivered() {
     let house = House::new(Script::dovecot());
     let uidls = house.fill(3, 50_000, 1);
-    fault(
-        &house,
-        At::Message(Verb::Retr, uidls[0].clone().into()),
-        What::DropAfter(49_000),
-    );
+    fault(&house, At::Message(Verb::Retr, uidls[0].clone().into()), What::DropAfter(49_000));
     let mut sink = Recorder::default();
     for _ in 0..5 {
         let _ = house.fetch(&mut sink);
@@ -168,10 +126,7 @@ fn i13_a_listing_that_contradicts_itself_deletes_nothing() {
         let mut sink = Recorder::default();
         let (status, report) = house.fetch(&mut sink);
         assert_eq!(cause(&status), "protocol", "{listing:?}");
-        assert_eq!(
-            (report.messages_taken, house.pop.journal().count(Verb::Dele)),
-            (0, 0)
-        );
+        assert_eq!((report.messages_taken, house.pop.journal().count(Verb::Dele)), (0, 0));
         house.pop.change(|script| script.listing = Listing::Honest);
         assert_eq!(house.fetch_ok(&mut sink).messages_taken, 3, "{listing:?}");
     }
@@ -213,23 +168,13 @@ fn a_failed_flush_records_nothing_of_its_batch() {
     let mut sink = Recorder::batching();
     while house.fetch(&mut sink).1.messages_taken > 0 {}
     assert_eq!(sink.delivered.len(), 8);
-    assert!(
-        sink.delivered
-            .iter()
-            .filter(|one| first.contains(&one.key))
-            .all(|one| one.may_repeat)
-    );
+    assert!(sink.delivered.iter().filter(|one| first.contains(&one.key)).all(|one| one.may_repeat));
     assert!(house.pop.mailboxes().uidls(USER).is_empty());
 }
 
 #[test]
 fn sink_answers_that_do_not_exist_end_the_account_and_lose_nothing() {
-    for answer in [
-        Answer::Go,
-        Answer::Queued,
-        Answer::Invalid(99),
-        Answer::Invalid(-1),
-    ] {
+    for answer in [Answer::Go, Answer::Queued, Answer::Invalid(99), Answer::Invalid(-1)] {
         let house = House::new(Script::dovecot());
         house.fill(4, 500, 1);
         let mut sink = Recorder::default();
@@ -270,22 +215,10 @@ fn a_refused_message_stays_at_the_server_and_does_not_loop() {
     let uidls = house.fill(5, 500, 1);
     let bad = uidls[2].clone();
     let mut sink = Recorder::default();
-    sink.on_end = Some(Box::new(move |message| {
-        if message.uidl == bad {
-            Answer::Refuse
-        } else {
-            Answer::Taken
-        }
-    }));
+    sink.on_end =
+        Some(Box::new(move |message| if message.uidl == bad { Answer::Refuse } else { Answer::Taken }));
     let report = house.fetch_ok(&mut sink);
-    assert_eq!(
-        (
-            report.messages_taken,
-            report.messages_refused,
-            report.messages_deleted
-        ),
-        (4, 1, 4)
-    );
+    assert_eq!((report.messages_taken, report.messages_refused, report.messages_deleted), (4, 1, 4));
     assert_eq!(house.pop.mailboxes().uidls(USER).len(), 1);
     assert_eq!(house.fetch_ok(&mut sink).messages_taken, 0);
     assert_eq!(house.pop.journal().retrieved(&uidls[2]), 1);
@@ -338,23 +271,14 @@ fn deletion_follows_the_policy_of_the_day_a_message_was_recorded() {
     house.fetch_ok(&mut sink);
     let mut changed = house.config.clone();
     changed["accounts"]["alice"]["delete"] = json!("now");
-    house
-        .instance
-        .configure(&mut Recorder::default(), &changed.to_string())
-        .unwrap();
+    house.instance.configure(&mut Recorder::default(), &changed.to_string()).unwrap();
     house.fill(2, 500, 50);
     let report = house.fetch_ok(&mut sink);
     assert_eq!((report.messages_taken, report.messages_deleted), (2, 2));
     assert_eq!(house.pop.mailboxes().uidls(USER).len(), 4, "older mail stays");
     let count = house.shown()["older"].as_u64().unwrap_or(4);
-    house
-        .act("alice", json!({"verb": "delete_older", "count": count}))
-        .unwrap();
-    assert_eq!(
-        house.fetch_ok(&mut sink).messages_deleted,
-        0,
-        "the grace is not over"
-    );
+    house.act("alice", json!({"verb": "delete_older", "count": count})).unwrap();
+    assert_eq!(house.fetch_ok(&mut sink).messages_deleted, 0, "the grace is not over");
     house.clock.advance(DAY + 1);
     house.fetch_ok(&mut sink);
     house.fetch_ok(&mut sink);
@@ -370,11 +294,7 @@ fn deletion_by_age_waits_for_its_day_and_not_for_a_jumping_clock() {
     let mut sink = Recorder::default();
     house.fetch_ok(&mut sink);
     house.clock.advance(30 * DAY);
-    assert_eq!(
-        house.fetch_ok(&mut sink).messages_deleted,
-        0,
-        "after a jump only a clean pass"
-    );
+    assert_eq!(house.fetch_ok(&mut sink).messages_deleted, 0, "after a jump only a clean pass");
     assert_eq!(house.fetch_ok(&mut sink).messages_deleted, 2);
 }
 
@@ -405,22 +325,15 @@ fn shadow_deletes_nothing() {
     let report = house.fetch_ok(&mut sink);
     assert_eq!((report.messages_taken, report.messages_deleted), (3, 0));
     assert_eq!(house.pop.journal().count(Verb::Dele), 0);
-    assert!(
-        sink.lines
-            .iter()
-            .any(|line| line.starts_with("event=would_delete"))
-    );
+    assert!(sink.lines.iter().any(|line| line.starts_with("event=would_delete")));
 }
 
 #[test]
 fn two_messages_under_one_uidl_both_arrive() {
     let house = House::new(Script::dovecot());
     let boxes = house.pop.mailboxes();
-    let body = |n: u32| {
-        Body::from_bytes(format!(
-            "Message-ID: <{n}@x>\r\nDate: d\r\nFrom: f\r\n\r\nbody {n}\r\n"
-        ))
-    };
+    let body =
+        |n: u32| Body::from_bytes(format!("Message-ID: <{n}@x>\r\nDate: d\r\nFrom: f\r\n\r\nbody {n}\r\n"));
     boxes.push(USER, Message::new("same", body(1)));
     boxes.push(USER, Message::new("same", body(2)));
     let mut sink = Recorder::batching();
@@ -444,25 +357,13 @@ fn two_messages_under_one_uidl_both_arrive() {
 fn a_uidl_used_again_after_it_was_pruned_arrives() {
     let house = House::new(Script::dovecot());
     let boxes = house.pop.mailboxes();
-    boxes.push(
-        USER,
-        Message::new(
-            "u1",
-            Body::from_bytes(b"Message-ID: <1@x>\r\n\r\none\r\n".to_vec()),
-        ),
-    );
+    boxes.push(USER, Message::new("u1", Body::from_bytes(b"Message-ID: <1@x>\r\n\r\none\r\n".to_vec())));
     house.fill(2, 500, 3);
     let mut sink = Recorder::batching();
     house.fetch_ok(&mut sink);
     boxes.remove(USER, b"u1");
     house.fetch_ok(&mut sink);
-    boxes.push(
-        USER,
-        Message::new(
-            "u1",
-            Body::from_bytes(b"Message-ID: <2@x>\r\n\r\ntwo\r\n".to_vec()),
-        ),
-    );
+    boxes.push(USER, Message::new("u1", Body::from_bytes(b"Message-ID: <2@x>\r\n\r\ntwo\r\n".to_vec())));
     assert_eq!(house.fetch_ok(&mut sink).messages_taken, 1);
     assert!(!sink.delivered.last().unwrap().may_repeat);
 }
@@ -496,11 +397,7 @@ fn a_mailbox_emptied_by_another_program_goes_on() {
     assert_eq!(house.fetch_ok(&mut sink).messages_taken, 3);
     house.pop.mailboxes().clear(USER);
     house.fill(60, 400, 200);
-    assert_eq!(
-        house.fetch_ok(&mut sink).messages_taken,
-        60,
-        "other mail under other UIDLs is no reset"
-    );
+    assert_eq!(house.fetch_ok(&mut sink).messages_taken, 60, "other mail under other UIDLs is no reset");
 }
 
 #[test]
@@ -513,11 +410,7 @@ fn gmail_loses_nothing_when_the_sink_defers_some() {
         let mut seen = 0;
         sink.on_end = Some(Box::new(move |_| {
             seen += 1;
-            if round < 6 && seen % 50 == 49 {
-                Answer::Defer
-            } else {
-                Answer::Queued
-            }
+            if round < 6 && seen % 50 == 49 { Answer::Defer } else { Answer::Queued }
         }));
         let _ = house::fetch(&house.instance, &mut sink, Some("alice"), true);
         got.extend(sink.uidls());
@@ -558,24 +451,14 @@ fn first_fetch_new_only_and_since() {
     house.fetch_ok(&mut sink);
     assert_eq!(sink.uidls(), [b"new".to_vec(), b"undated".to_vec()]);
     boxes.push(USER, dated("late", "Mon, 3 Aug 2026 12:00:00 +0000"));
-    assert_eq!(
-        house.fetch_ok(&mut sink).messages_taken,
-        1,
-        "only the first fetch begins at a date"
-    );
+    assert_eq!(house.fetch_ok(&mut sink).messages_taken, 1, "only the first fetch begins at a date");
 }
 
 #[test]
 fn oversize_is_left_there_until_the_limit_rises() {
-    let house = House::with(
-        Script {
-            size_error: -90_000,
-            ..Script::dovecot()
-        },
-        |config| {
-            config["accounts"]["alice"]["limits"] = json!({"max_message_bytes": 50_000});
-        },
-    );
+    let house = House::with(Script { size_error: -90_000, ..Script::dovecot() }, |config| {
+        config["accounts"]["alice"]["limits"] = json!({"max_message_bytes": 50_000});
+    });
     house.fill(1, 100_000, 1);
     house.fill(3, 2000, 10);
     let mut sink = Recorder::default();
@@ -583,17 +466,10 @@ fn oversize_is_left_there_until_the_limit_rises() {
     assert_eq!(sink.delivered.len(), 3);
     let before = house.pop.journal().count(Verb::Retr);
     house.fetch_ok(&mut sink);
-    assert_eq!(
-        house.pop.journal().count(Verb::Retr),
-        before,
-        "it is not asked for again"
-    );
+    assert_eq!(house.pop.journal().count(Verb::Retr), before, "it is not asked for again");
     let mut changed = house.config.clone();
     changed["accounts"]["alice"]["limits"] = json!({"max_message_bytes": 500_000});
-    house
-        .instance
-        .configure(&mut Recorder::default(), &changed.to_string())
-        .unwrap();
+    house.instance.configure(&mut Recorder::default(), &changed.to_string()).unwrap();
     house.fetch_ok(&mut sink);
     assert_eq!(sink.delivered.len(), 4);
 }
@@ -633,14 +509,7 @@ fn an_offer_that_says_no_costs_no_download() {
         }
     }));
     let report = house.fetch_ok(&mut sink);
-    assert_eq!(
-        (
-            report.messages_taken,
-            report.messages_refused,
-            report.messages_deferred
-        ),
-        (4, 1, 1)
-    );
+    assert_eq!((report.messages_taken, report.messages_refused, report.messages_deferred), (4, 1, 1));
     assert_eq!(house.pop.journal().count(Verb::Retr), 3);
 }
 
@@ -670,11 +539,7 @@ fn i09_a_silent_server_ends_within_its_time_out_and_cancel_within_a_second() {
     let (status, report) = house.fetch(&mut Recorder::default());
     assert_eq!(cause(&status), "cancelled");
     assert_eq!(report.accounts_tried, 1);
-    assert!(
-        began.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
     // The call that was cancelled consumed it.
     assert_eq!(house.fetch_ok(&mut Recorder::default()).messages_taken, 2);
 }
@@ -693,10 +558,7 @@ fn two_instances_on_one_store_one_is_busy() {
         let first = scope.spawn(|| house.fetch_ok(&mut Recorder::default()));
         assert!(stop.reached(Duration::from_secs(10)));
         let (status, report) = house::fetch(&neighbour, &mut sink, Some("alice"), true);
-        assert_eq!(
-            (cause(&status), report.accounts_busy, report.messages_taken),
-            ("ok", 1, 0)
-        );
+        assert_eq!((cause(&status), report.accounts_busy, report.messages_taken), ("ok", 1, 0));
         stop.release();
         assert_eq!(first.join().unwrap().messages_taken, 3);
     });
@@ -712,11 +574,7 @@ fn not_due_is_not_tried() {
     assert_eq!(report.messages_taken, 1);
     let (status, report) = house::fetch(&house.instance, &mut sink, Some("alice"), false);
     assert_eq!((cause(&status), report.accounts_tried), ("ok", 0));
-    assert!(
-        report.next_due_s >= 300 && report.next_due_s <= 330,
-        "{}",
-        report.next_due_s
-    );
+    assert!(report.next_due_s >= 300 && report.next_due_s <= 330, "{}", report.next_due_s);
     let (_, report) = house::fetch(&house.instance, &mut sink, None, false);
     assert_eq!(report.accounts_tried, 0);
     assert_eq!(house.clock.now_is(), START);
@@ -738,12 +596,9 @@ fn a_refused_login_keeps_everything_and_says_why() {
         (Refusal::Plain("-ERR [SYS/TEMP] later".into()), -30),
         (Refusal::Plain("-ERR [IN-USE] locked".into()), -30),
         (Refusal::Plain("-ERR [SYS/PERM] POP is off".into()), -15),
-        (Refusal::challenge("-ERR [AUTH] Authentication failed."), -20),
+        (Refusal::challenge("-ERR [AUTH] Authentication failed."), -10),
     ] {
-        let house = House::new(Script {
-            refusal: refusal.clone(),
-            ..Script::dovecot()
-        });
+        let house = House::new(Script { refusal: refusal.clone(), ..Script::dovecot() });
         house.fill(2, 500, 1);
         house.tokens.revoke(house::TOKEN);
         let (result, _) = house.fetch(&mut Recorder::default());

@@ -8,8 +8,10 @@ mod rig;
 mod host;
 
 use host::Host;
+use rig::server;
 
 const ALICE: &str = "alice@contoso.example";
+const BOB: &str = "bob@contoso.example";
 const SESSION: &str = "the-browser-session-of-alice";
 
 const OK: i32 = 0;
@@ -36,16 +38,10 @@ fn mail_travels_from_consent_to_maildir_and_only_what_is_new_follows() {
     assert_eq!((first.status(), first.number("taken")), (OK, 3), "{first:?}");
     let mut bodies = host.delivered();
     for message in sent {
-        let place = bodies
-            .iter()
-            .position(|found| found.ends_with(message))
-            .expect("the message arrived whole");
+        let place =
+            bodies.iter().position(|found| found.ends_with(message)).expect("the message arrived whole");
         let found = bodies.remove(place);
-        assert!(
-            found.starts_with(b"Received: from "),
-            "{}",
-            String::from_utf8_lossy(&found)
-        );
+        assert!(found.starts_with(b"Received: from "), "{}", String::from_utf8_lossy(&found));
     }
     assert!(bodies.is_empty(), "more arrived than was sent");
 
@@ -53,18 +49,12 @@ fn mail_travels_from_consent_to_maildir_and_only_what_is_new_follows() {
     assert_eq!((second.status(), second.number("taken")), (OK, 0), "{second:?}");
 
     for number in 0..3 {
-        host.rig
-            .dovecot
-            .deliver(ALICE, format!("Subject: new {number}\r\n\r\nnew\r\n").as_bytes());
+        host.rig.dovecot.deliver(ALICE, format!("Subject: new {number}\r\n\r\nnew\r\n").as_bytes());
     }
     let third = host.fetch();
     assert_eq!((third.status(), third.number("taken")), (OK, 3), "{third:?}");
     assert_eq!(host.delivered().len(), 6);
-    assert_eq!(
-        host.rig.dovecot.messages(ALICE),
-        6,
-        "the default leaves mail on the server"
-    );
+    assert_eq!(host.rig.dovecot.messages(ALICE), 6, "the default leaves mail on the server");
     host.no_secret_was_shown();
 }
 
@@ -74,11 +64,7 @@ fn oauthbearer_opens_the_mailbox_too() {
     host.rig.dovecot.deliver(ALICE, b"Subject: one\r\n\r\n");
     host.connect();
     let fetched = host.fetch();
-    assert_eq!(
-        (fetched.status(), fetched.number("taken")),
-        (OK, 1),
-        "{fetched:?}"
-    );
+    assert_eq!((fetched.status(), fetched.number("taken")), (OK, 1), "{fetched:?}");
 }
 
 #[test]
@@ -91,20 +77,12 @@ fn an_expired_access_token_is_refreshed_and_a_rotated_one_kept() {
         host.rig.dovecot.deliver(ALICE, b"Subject: one\r\n\r\n");
         host.rig.provider.expire(ALICE);
         let fetched = host.fetch();
-        assert_eq!(
-            (fetched.status(), fetched.number("taken")),
-            (OK, 1),
-            "round {round}: {fetched:?}"
-        );
+        assert_eq!((fetched.status(), fetched.number("taken")), (OK, 1), "round {round}: {fetched:?}");
         let count = host.rig.provider.count("refresh_token");
         assert!(count > refreshed, "round {round}: no refresh");
         refreshed = count;
     }
-    assert_eq!(
-        host.rig.provider.count("invalid_grant"),
-        0,
-        "a used refresh token was sent again"
-    );
+    assert_eq!(host.rig.provider.count("invalid_grant"), 0, "a used refresh token was sent again");
     host.no_secret_was_shown();
 }
 
@@ -116,19 +94,12 @@ fn a_revoked_grant_asks_for_consent_and_consent_restores_it() {
     host.rig.provider.revoke(ALICE);
     let refused = host.fetch();
     assert_eq!(refused.status(), E_CONSENT, "{refused:?}");
-    assert!(
-        !refused.text("advice").is_empty() && !refused.text("cause").is_empty(),
-        "{refused:?}"
-    );
+    assert!(!refused.text("advice").is_empty() && !refused.text("cause").is_empty(), "{refused:?}");
     assert_eq!(host.delivered().len(), 0);
 
     host.connect();
     let fetched = host.fetch();
-    assert_eq!(
-        (fetched.status(), fetched.number("taken")),
-        (OK, 1),
-        "{fetched:?}"
-    );
+    assert_eq!((fetched.status(), fetched.number("taken")), (OK, 1), "{fetched:?}");
 }
 
 #[test]
@@ -145,11 +116,7 @@ fn a_stopped_provider_is_transient_and_the_grant_is_kept() {
     }
     host.rig.provider.restart();
     let fetched = host.fetch();
-    assert_eq!(
-        (fetched.status(), fetched.number("taken")),
-        (OK, 1),
-        "{fetched:?}"
-    );
+    assert_eq!((fetched.status(), fetched.number("taken")), (OK, 1), "{fetched:?}");
 }
 
 #[test]
@@ -162,11 +129,30 @@ fn a_stopped_mail_server_is_transient() {
     assert_eq!(waiting.status(), E_TRANSIENT, "{waiting:?}");
     host.rig.dovecot.restart();
     let fetched = host.fetch();
-    assert_eq!(
-        (fetched.status(), fetched.number("taken")),
-        (OK, 1),
-        "{fetched:?}"
-    );
+    assert_eq!((fetched.status(), fetched.number("taken")), (OK, 1), "{fetched:?}");
+}
+
+#[test]
+fn a_consent_completes_while_another_instance_fetches_a_gigabyte() {
+    const MESSAGES: u64 = 128;
+    let host = Host::new("xoauth2");
+    host.connect();
+    let line = [b"0123456789abcdef".repeat(4).as_slice(), b"\r\n"].concat();
+    let mut message = b"Subject: eight MiB\r\n\r\n".to_vec();
+    message.extend(line.repeat(8 * 1024 * 1024 / line.len() + 1));
+    host.rig.dovecot.deliver_often(ALICE, &message, MESSAGES);
+
+    let mut fetch = host.spawn(&["fetch", "alice", "-"]);
+    let login = format!("Login: user=<{ALICE}>");
+    let log = host.rig.dovecot.log_file.clone();
+    server::wait_until("the fetch", &mut fetch, &log, || host.rig.dovecot.log().contains(&login));
+    host.connect_account("bob", BOB);
+    let still = fetch.try_wait().expect("the fetch's state").is_none();
+    assert!(still, "the fetch was over before the consent: nothing was shown");
+
+    let fetched = host.finish(fetch);
+    assert_eq!((fetched.status(), fetched.number("taken")), (OK, MESSAGES), "{fetched:?}");
+    assert!(fetched.number("bytes") >= 1 << 30, "{fetched:?}");
 }
 
 #[test]
@@ -174,26 +160,17 @@ fn a_refusal_another_browser_and_another_person_connect_nothing() {
     let host = Host::new("xoauth2");
     let refused = host.rig.browser().refuse(&host.authorize(), ALICE);
     let answer = host.run(&["callback", SESSION, &refused]);
-    assert!(
-        answer.status() == E_CALLBACK || answer.status() == E_CONSENT,
-        "{answer:?}"
-    );
+    assert!(answer.status() == E_CALLBACK || answer.status() == E_CONSENT, "{answer:?}");
 
     let agreed = host.rig.browser().consent(&host.authorize(), ALICE);
     let answer = host.run(&["callback", "another-browser-session", &agreed]);
     assert_eq!(answer.status(), E_CALLBACK, "{answer:?}");
 
-    let mallory = host
-        .rig
-        .browser()
-        .consent(&host.authorize(), "mallory@contoso.example");
+    let mallory = host.rig.browser().consent(&host.authorize(), "mallory@contoso.example");
     let answer = host.run(&["callback", SESSION, &mallory]);
     assert_eq!(answer.status(), E_CONFIRM, "{answer:?}");
     let names = answer.text("json");
-    assert!(
-        names.contains(ALICE) && names.contains("mallory@contoso.example"),
-        "{names}"
-    );
+    assert!(names.contains(ALICE) && names.contains("mallory@contoso.example"), "{names}");
 
     assert_eq!(host.fetch().status(), E_CONSENT, "nothing was connected");
 }

@@ -51,11 +51,7 @@ pub(super) const INTERVAL_S: std::ops::RangeInclusive<u32> = 10..=30 * 86_400;
 
 impl AccountForm {
     pub(super) fn read(members: &mut Members) -> Read<AccountForm> {
-        let mut form = AccountForm {
-            path: members.path.clone(),
-            at: members.at,
-            ..AccountForm::default()
-        };
+        let mut form = AccountForm { path: members.path.clone(), at: members.at, ..AccountForm::default() };
         let mut take = |name: &'static str| {
             let field = members.take(name)?;
             form.places.push((name, field.node.at));
@@ -63,26 +59,16 @@ impl AccountForm {
         };
         form.realm = take("realm").map(|field| realm_name(&field)).transpose()?;
         form.deliver_to = take("deliver_to").map(|field| words::line(&field)).transpose()?;
-        form.provider = take("provider")
-            .map(|field| field.text().map(str::to_owned))
-            .transpose()?;
+        form.provider = take("provider").map(|field| field.text().map(str::to_owned)).transpose()?;
         form.token_file = take("token_file").map(|field| words::path(&field)).transpose()?;
         form.server = take("server").map(|field| words::host_port(&field)).transpose()?;
-        form.security = take("security")
-            .map(|field| words::security(&field))
-            .transpose()?;
-        form.sign_in = take("sign_in")
-            .map(|field| words::mailbox_name(&field))
-            .transpose()?;
+        form.security = take("security").map(|field| words::security(&field)).transpose()?;
+        form.sign_in = take("sign_in").map(|field| words::mailbox_name(&field)).transpose()?;
         form.enabled = take("enabled").map(|field| field.boolean()).transpose()?;
         form.delete = take("delete").map(words::delete).transpose()?;
         form.first_fetch = take("first_fetch").map(words::first_fetch).transpose()?;
-        form.interval_s = take("interval_s")
-            .map(|field| field.whole32(INTERVAL_S))
-            .transpose()?;
-        form.pipelining = take("pipelining")
-            .map(|field| words::pipelining(&field))
-            .transpose()?;
+        form.interval_s = take("interval_s").map(|field| field.whole32(INTERVAL_S)).transpose()?;
+        form.pipelining = take("pipelining").map(|field| words::pipelining(&field)).transpose()?;
         if let Some(limits) = take("limits") {
             let mut limits = limits.members()?;
             (form.max_message_bytes, form.session_messages, form.session_s) = read_limits(&mut limits)?;
@@ -98,10 +84,7 @@ impl AccountForm {
         let user = members.need("user", "the mailbox's user name, such as alice@contoso.example")?;
         form.user = words::mailbox_name(&user)?;
         if form.provider.is_some() && form.token_file.is_some() {
-            return Err(form.fault(
-                "token_file",
-                "an account has a provider or a token_file, not both",
-            ));
+            return Err(form.fault("token_file", "an account has a provider or a token_file, not both"));
         }
         Ok(form)
     }
@@ -113,10 +96,7 @@ impl AccountForm {
     }
 
     fn no_right(&self, name: &'static str, what: impl Into<String>) -> Fault {
-        Fault {
-            right: true,
-            ..self.fault(name, what)
-        }
+        Fault { right: true, ..self.fault(name, what) }
     }
 
     /// As the operator means it: every member is his.
@@ -140,10 +120,9 @@ impl AccountForm {
             }
             (None, Some(file)) => (TokenSource::File(file.clone()), Vec::new()),
             (None, None) => {
-                return Err(self.fault(
-                    "provider",
-                    "this member is missing: the id of a provider, or a token_file",
-                ));
+                return Err(
+                    self.fault("provider", "this member is missing: the id of a provider, or a token_file")
+                );
             }
         };
         let (host, port) = match (&self.server, servers.first()) {
@@ -174,20 +153,14 @@ impl AccountForm {
             realm: frame.realm.to_owned(),
             deliver_to: self.deliver_to.clone().unwrap_or_else(|| frame.owner.to_owned()),
             source,
-            server: Server {
-                host,
-                port,
-                security: self.security.unwrap_or(Security::Implicit),
-            },
+            server: Server { host, port, security: self.security.unwrap_or(Security::Implicit) },
             user: self.user.clone(),
             sign_in: self.sign_in.clone(),
             enabled: self.enabled.unwrap_or(true),
             delete: self.delete.unwrap_or(defaults.delete),
             first_fetch: self.first_fetch.unwrap_or(defaults.first_fetch),
             limits: AccountLimits {
-                max_message_bytes: self
-                    .max_message_bytes
-                    .unwrap_or(defaults.limits.max_message_bytes),
+                max_message_bytes: self.max_message_bytes.unwrap_or(defaults.limits.max_message_bytes),
                 session_messages: self.session_messages.unwrap_or(defaults.limits.session_messages),
                 session_s: self.session_s.unwrap_or(defaults.limits.session_s),
             },
@@ -199,15 +172,8 @@ impl AccountForm {
     fn provider_of<'a>(&self, config: &'a Config, id: &str, realm: &str) -> Read<&'a ProviderConfig> {
         let Some(provider) = config.providers.get(id) else {
             let known: Vec<&str> = config.providers.keys().map(String::as_str).collect();
-            let known = if known.is_empty() {
-                "none".into()
-            } else {
-                known.join(", ")
-            };
-            return Err(self.fault(
-                "provider",
-                format!("there is no provider {id:?}; configured: {known}"),
-            ));
+            let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+            return Err(self.fault("provider", format!("there is no provider {id:?}; configured: {known}")));
         };
         if provider.realm != realm {
             let what = format!(
@@ -227,21 +193,13 @@ impl AccountForm {
         let source = self.owners_source(config, frame)?;
         let server = match (&source, kept) {
             (TokenSource::Provider(id), _) => {
-                let hosts = config
-                    .providers
-                    .get(id)
-                    .map(ProviderConfig::hosts)
-                    .unwrap_or_default();
+                let hosts = config.providers.get(id).map(ProviderConfig::hosts).unwrap_or_default();
                 let stays = kept
                     .map(|kept| &kept.server)
                     .filter(|server| hosts.contains(&(server.host.clone(), server.port)));
                 match (stays, hosts.into_iter().next()) {
                     (Some(server), _) => server.clone(),
-                    (None, Some((host, port))) => Server {
-                        host,
-                        port,
-                        security: Security::Implicit,
-                    },
+                    (None, Some((host, port))) => Server { host, port, security: Security::Implicit },
                     (None, None) => return Err(self.fault("provider", "this provider has no mail server")),
                 }
             }
@@ -251,10 +209,9 @@ impl AccountForm {
         let delete_before = kept.map_or(defaults.delete, |kept| kept.delete);
         let delete = match self.delete {
             Some(wish) if wish != delete_before && !config.owners.delete => {
-                return Err(self.no_right(
-                    "delete",
-                    "the operator decides here what is deleted at the mail server",
-                ));
+                return Err(
+                    self.no_right("delete", "the operator decides here what is deleted at the mail server")
+                );
             }
             Some(wish) => wish,
             None if config.owners.delete => defaults.delete,
@@ -291,25 +248,16 @@ impl AccountForm {
     }
 
     fn owners_source(&self, config: &Config, frame: &Frame<'_>) -> Read<TokenSource> {
-        let from_file = frame
-            .kept
-            .map(|kept| &kept.source)
-            .filter(|source| matches!(source, TokenSource::File(_)));
+        let from_file =
+            frame.kept.map(|kept| &kept.source).filter(|source| matches!(source, TokenSource::File(_)));
         match (&self.provider, from_file) {
             (Some(_), Some(_)) => Err(self.no_right("provider", OPERATORS)),
             (None, Some(file)) => Ok(file.clone()),
             (None, None) if self.token_file.is_some() => Err(self.no_right("token_file", OPERATORS)),
             (None, None) => Err(self.fault("provider", "this member is missing: the id of a provider")),
             (Some(id), None) => {
-                let in_realm = config
-                    .providers
-                    .get(id)
-                    .is_some_and(|known| known.realm == frame.realm);
-                let allowed = config
-                    .owners
-                    .providers
-                    .as_ref()
-                    .is_none_or(|list| list.contains(id));
+                let in_realm = config.providers.get(id).is_some_and(|known| known.realm == frame.realm);
+                let allowed = config.owners.providers.as_ref().is_none_or(|list| list.contains(id));
                 if !in_realm || !allowed {
                     // Another customer's provider and none at all are not told apart.
                     let what = format!("{id:?} is not a provider you may choose");
@@ -325,16 +273,8 @@ impl AccountForm {
         let limits = &account.limits;
         let differs = |wish: bool, name: &'static str| wish.then_some(name);
         let named = [
-            differs(
-                self.realm.as_ref().is_some_and(|wish| *wish != account.realm),
-                "realm",
-            ),
-            differs(
-                self.deliver_to
-                    .as_ref()
-                    .is_some_and(|wish| *wish != account.deliver_to),
-                "deliver_to",
-            ),
+            differs(self.realm.as_ref().is_some_and(|wish| *wish != account.realm), "realm"),
+            differs(self.deliver_to.as_ref().is_some_and(|wish| *wish != account.deliver_to), "deliver_to"),
             differs(
                 self.token_file
                     .as_ref()
@@ -347,27 +287,15 @@ impl AccountForm {
                     .is_some_and(|(host, port)| (host, *port) != (&account.server.host, account.server.port)),
                 "server",
             ),
+            differs(self.security.is_some_and(|wish| wish != account.server.security), "security"),
+            differs(self.first_fetch.is_some_and(|wish| wish != account.first_fetch), "first_fetch"),
             differs(
-                self.security.is_some_and(|wish| wish != account.server.security),
-                "security",
-            ),
-            differs(
-                self.first_fetch.is_some_and(|wish| wish != account.first_fetch),
-                "first_fetch",
-            ),
-            differs(
-                self.max_message_bytes
-                    .is_some_and(|wish| wish != limits.max_message_bytes)
-                    || self
-                        .session_messages
-                        .is_some_and(|wish| wish != limits.session_messages)
+                self.max_message_bytes.is_some_and(|wish| wish != limits.max_message_bytes)
+                    || self.session_messages.is_some_and(|wish| wish != limits.session_messages)
                     || self.session_s.is_some_and(|wish| wish != limits.session_s),
                 "limits",
             ),
-            differs(
-                self.pipelining.is_some_and(|wish| wish != account.pipelining),
-                "pipelining",
-            ),
+            differs(self.pipelining.is_some_and(|wish| wish != account.pipelining), "pipelining"),
         ];
         match named.into_iter().flatten().next() {
             Some(name) => Err(self.no_right(name, OPERATORS)),
@@ -385,18 +313,9 @@ pub(super) fn realm_name(field: &Field) -> Read<String> {
 type LimitsRead = (Option<u64>, Option<u32>, Option<u32>);
 
 pub(super) fn read_limits(limits: &mut Members) -> Read<LimitsRead> {
-    let bytes = limits
-        .take("max_message_bytes")
-        .map(|field| field.whole(1024..=1 << 40))
-        .transpose()?;
-    let messages = limits
-        .take("session_messages")
-        .map(|field| field.whole32(1..=1_000_000))
-        .transpose()?;
-    let seconds = limits
-        .take("session_s")
-        .map(|field| field.whole32(10..=86_400))
-        .transpose()?;
+    let bytes = limits.take("max_message_bytes").map(|field| field.whole(1024..=1 << 40)).transpose()?;
+    let messages = limits.take("session_messages").map(|field| field.whole32(1..=1_000_000)).transpose()?;
+    let seconds = limits.take("session_s").map(|field| field.whole32(10..=86_400)).transpose()?;
     Ok((bytes, messages, seconds))
 }
 

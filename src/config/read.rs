@@ -38,21 +38,13 @@ impl Config {
 
     /// The same for a text from a file, whose lines are named in errors.
     pub fn read_named(json: &str, file: Option<&str>) -> Result<Config> {
-        let source = Text {
-            text: json,
-            file,
-            status: Status::Config,
-        };
+        let source = Text { text: json, file, status: Status::Config };
         read(json).map_err(|fault| source.error(fault))
     }
 
     /// Where the configuration stands.
     pub fn locate(json: &str) -> Result<Source> {
-        let source = Text {
-            text: json,
-            file: None,
-            status: Status::Config,
-        };
+        let source = Text { text: json, file: None, status: Status::Config };
         locate(json).map_err(|fault| source.error(fault))
     }
 
@@ -80,12 +72,7 @@ impl Config {
         (form, json): (&AccountForm, &str),
         kept: Option<&Account>,
     ) -> Result<Account> {
-        let frame = Frame {
-            id,
-            owner,
-            realm,
-            kept,
-        };
+        let frame = Frame { id, owner, realm, kept };
         match actor {
             Actor::Operator => form.for_operator(self, &frame),
             Actor::Owner(_) => form.for_owner(self, &frame),
@@ -95,16 +82,10 @@ impl Config {
 
     /// The realm of an owner nothing is known of yet: by his domain, else the default one.
     pub fn realm_by_domain(&self, owner: &str) -> &str {
-        let domain = owner
-            .rsplit_once('@')
-            .map(|(_, domain)| domain.to_ascii_lowercase());
+        let domain = owner.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
         self.realms
             .iter()
-            .find(|(_, realm)| {
-                domain
-                    .as_ref()
-                    .is_some_and(|domain| realm.owner_domains.contains(domain))
-            })
+            .find(|(_, realm)| domain.as_ref().is_some_and(|domain| realm.owner_domains.contains(domain)))
             .map_or(DEFAULT_REALM, |(id, _)| id)
     }
 
@@ -117,9 +98,7 @@ impl Config {
     /// Whether the operator lists this server, with its port or as a host.
     pub fn lists_server(&self, host: &str, port: u16) -> bool {
         let with_port = words::host_port_text(host, port);
-        self.servers
-            .iter()
-            .any(|listed| *listed == with_port || listed == host)
+        self.servers.iter().any(|listed| *listed == with_port || listed == host)
     }
 }
 
@@ -134,11 +113,7 @@ impl Text<'_> {
             (None, true) => format!("line {line}: "),
             (None, false) => String::new(),
         };
-        let path = if fault.path.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", fault.path)
-        };
+        let path = if fault.path.is_empty() { String::new() } else { format!("{}: ", fault.path) };
         let message = format!("{place}{path}{}", fault.what);
         if fault.right {
             return Error::new(Status::Rights, "rights.member", message)
@@ -154,18 +129,11 @@ impl Text<'_> {
 }
 
 fn argument(json: &str) -> Text<'_> {
-    Text {
-        text: json,
-        file: None,
-        status: Status::Argument,
-    }
+    Text { text: json, file: None, status: Status::Argument }
 }
 
 fn root(json: &str) -> Read<Field> {
-    Ok(Field {
-        path: String::new(),
-        node: json::parse(json)?,
-    })
+    Ok(Field { path: String::new(), node: json::parse(json)? })
 }
 
 fn locate(json: &str) -> Read<Source> {
@@ -186,19 +154,13 @@ fn read(json: &str) -> Read<Config> {
     let mut members = root(json)?.members()?;
     let mut config = Config {
         store: words::path(&members.need("store", "the absolute path of the database")?)?,
-        keys: keys(members.need(
-            "keys",
-            "the absolute paths of the key files, the sealing one first",
-        )?)?,
+        keys: keys(members.need("keys", "the absolute paths of the key files, the sealing one first")?)?,
         hostname: words::hostname(&members.need("hostname", "this machine's name, for Received: lines")?)?,
         enabled: boolean(&mut members, "enabled", true)?,
         always_delete: boolean(&mut members, "always_delete", false)?,
         shadow: boolean(&mut members, "shadow", false)?,
         delete_grace_s: whole(&mut members, "delete_grace_s", 0..=365 * 86_400, 86_400)?,
-        ca_file: members
-            .take("ca_file")
-            .map(|field| words::path(&field))
-            .transpose()?,
+        ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         system_roots: boolean(&mut members, "system_roots", true)?,
         proxy: members.take("proxy").map(|field| proxy(&field)).transpose()?,
         limits: limits(members.take("limits"))?,
@@ -236,9 +198,7 @@ fn whole(
     range: std::ops::RangeInclusive<u32>,
     default: u32,
 ) -> Read<u32> {
-    members
-        .take(name)
-        .map_or(Ok(default), |field| field.whole32(range))
+    members.take(name).map_or(Ok(default), |field| field.whole32(range))
 }
 
 fn keys(field: Field) -> Read<Vec<PathBuf>> {
@@ -285,23 +245,13 @@ fn limits(field: Option<Field>) -> Read<Limits> {
     if let Some(field) = members.take("flush_after_s") {
         limits.flush_ms = field.milliseconds(1..=60_000)?;
     }
-    limits.listing_entries = whole(
-        &mut members,
-        "listing_entries",
-        1..=10_000_000,
-        limits.listing_entries,
-    )?;
+    limits.listing_entries = whole(&mut members, "listing_entries", 1..=10_000_000, limits.listing_entries)?;
     members.finish()?;
     Ok(limits)
 }
 
 fn timeouts(field: Option<Field>) -> Read<Timeouts> {
-    let mut timeouts = Timeouts {
-        connect_s: 20,
-        reply_s: 60,
-        login_s: 120,
-        https_s: 30,
-    };
+    let mut timeouts = Timeouts { connect_s: 20, reply_s: 60, login_s: 120, https_s: 30 };
     let Some(field) = field else {
         return Ok(timeouts);
     };
@@ -318,11 +268,7 @@ fn defaults(field: Option<Field>) -> Read<AccountDefaults> {
     let mut defaults = AccountDefaults {
         delete: DeletePolicy::Never,
         first_fetch: FirstFetch::All,
-        limits: AccountLimits {
-            max_message_bytes: 150 << 20,
-            session_messages: 500,
-            session_s: 600,
-        },
+        limits: AccountLimits { max_message_bytes: 150 << 20, session_messages: 500, session_s: 600 },
         interval_s: 300,
         pipelining: Pipelining::Auto,
     };
@@ -361,12 +307,7 @@ fn realms(field: Option<Field>) -> Read<BTreeMap<String, Realm>> {
         words::id(&name, &field)?;
         let mut members = field.members()?;
         let mut realm = Realm::default();
-        for field in members
-            .take("owner_domains")
-            .map(Field::list)
-            .transpose()?
-            .unwrap_or_default()
-        {
+        for field in members.take("owner_domains").map(Field::list).transpose()?.unwrap_or_default() {
             let domain = words::domain(&field)?;
             if let Some(other) = taken.insert(domain.clone(), name.clone()) {
                 return Err(field.fault(format!("{domain} stands in realm {other:?} already")));
@@ -391,11 +332,7 @@ fn providers(field: Option<Field>, config: &mut Config) -> Read<()> {
         let (path, at) = (json::below(&field.path, "realm"), field.node.at);
         let provider = provider::read(&id, field)?;
         if !config.realms.contains_key(&provider.realm) {
-            return Err(Fault::new(
-                path,
-                at,
-                format!("there is no realm {:?}", provider.realm),
-            ));
+            return Err(Fault::new(path, at, format!("there is no realm {:?}", provider.realm)));
         }
         config.providers.insert(id, provider);
     }
@@ -410,32 +347,16 @@ fn owners(field: Option<Field>, config: &mut Config) -> Read<()> {
     let rights = &mut config.owners;
     rights.edit = boolean(&mut members, "edit", rights.edit)?;
     rights.delete = boolean(&mut members, "delete", rights.delete)?;
-    rights.accounts_per_owner = whole(
-        &mut members,
-        "accounts_per_owner",
-        0..=10_000,
-        rights.accounts_per_owner,
-    )?;
-    rights.least_interval_s = whole(
-        &mut members,
-        "least_interval_s",
-        INTERVAL_S,
-        rights.least_interval_s,
-    )?;
+    rights.accounts_per_owner =
+        whole(&mut members, "accounts_per_owner", 0..=10_000, rights.accounts_per_owner)?;
+    rights.least_interval_s = whole(&mut members, "least_interval_s", INTERVAL_S, rights.least_interval_s)?;
     let most = members.take("most_interval_s");
     if let Some(field) = &most {
         rights.most_interval_s = field.whole32(INTERVAL_S)?;
     }
     if rights.least_interval_s > rights.most_interval_s {
-        let what = format!(
-            "least_interval_s ({}) is greater than most_interval_s",
-            rights.least_interval_s
-        );
-        return Err(Fault::new(
-            json::below(&members.path, "most_interval_s"),
-            members.at,
-            what,
-        ));
+        let what = format!("least_interval_s ({}) is greater than most_interval_s", rights.least_interval_s);
+        return Err(Fault::new(json::below(&members.path, "most_interval_s"), members.at, what));
     }
     if let Some(field) = members.take("providers") {
         let mut list = Vec::new();
@@ -456,9 +377,8 @@ fn servers(field: Option<Field>) -> Read<Vec<String>> {
     let mut servers = Vec::new();
     for field in field.map(Field::list).transpose()?.unwrap_or_default() {
         let text = field.text()?;
-        let has_port = text
-            .rsplit_once(':')
-            .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        let has_port =
+            text.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
         if has_port {
             let (host, port) = words::host_port(&field)?;
             servers.push(words::host_port_text(&host, port));

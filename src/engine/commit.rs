@@ -68,10 +68,7 @@ impl Commits {
     }
 
     async fn send(&self, order: Order) -> Result<()> {
-        self.orders
-            .send(order)
-            .await
-            .map_err(|_| Error::bug("the committer ended before the sessions"))
+        self.orders.send(order).await.map_err(|_| Error::bug("the committer ended before the sessions"))
     }
 }
 
@@ -113,10 +110,7 @@ async fn commit(call: &Call, batch: Vec<Item>) {
     }
     let now = call.now();
     let count = durable.len();
-    let (durable, recorded) = match call
-        .with_store(move |store| Ok(record(store, durable, now)))
-        .await
-    {
+    let (durable, recorded) = match call.with_store(move |store| Ok(record(store, durable, now))).await {
         Ok(done) => done,
         // The senders were dropped with the step; each session hears that its commit is gone.
         Err(e) => return Line::new("record_failed").field("error", e).error(),
@@ -125,18 +119,11 @@ async fn commit(call: &Call, batch: Vec<Item>) {
         Ok(answers) => {
             Line::new("recorded").field("messages", count).debug();
             for (item, recorded) in durable.into_iter().zip(answers) {
-                let _ = item.done.send(if recorded {
-                    Committed::Recorded
-                } else {
-                    Committed::LeaseLost
-                });
+                let _ = item.done.send(if recorded { Committed::Recorded } else { Committed::LeaseLost });
             }
         }
         Err(e) => {
-            Line::new("record_failed")
-                .field("messages", count)
-                .field("error", &e)
-                .error();
+            Line::new("record_failed").field("messages", count).field("error", &e).error();
             for item in durable {
                 let _ = item.done.send(Committed::StoreFailed(e.clone()));
             }
@@ -149,18 +136,13 @@ async fn flush(call: &Call, batch: Vec<Item>) -> Vec<Item> {
     if !batch.iter().any(|item| item.queued) {
         return batch;
     }
-    let reply = call.pump.flush().await.unwrap_or_else(|e| Reply {
-        answer: Answer::Defer,
-        reason: e.message,
-    });
+    let reply =
+        call.pump.flush().await.unwrap_or_else(|e| Reply { answer: Answer::Defer, reason: e.message });
     if reply.answer == Answer::Go {
         return batch;
     }
     let (queued, taken): (Vec<Item>, Vec<Item>) = batch.into_iter().partition(|item| item.queued);
-    Line::new("flush_failed")
-        .field("messages", queued.len())
-        .field("reason", &reply.reason)
-        .error();
+    Line::new("flush_failed").field("messages", queued.len()).field("reason", &reply.reason).error();
     for item in queued {
         let _ = item.done.send(Committed::FlushFailed(reply.clone()));
     }
@@ -174,11 +156,7 @@ fn record(
 ) -> (Vec<Item>, Result<Vec<bool>>) {
     let deliveries: Vec<Delivery<'_>> = durable
         .iter()
-        .map(|item| Delivery {
-            lease: &item.lease,
-            generation: item.generation,
-            row: item.row.clone(),
-        })
+        .map(|item| Delivery { lease: &item.lease, generation: item.generation, row: item.row.clone() })
         .collect();
     let recorded = store.record(&deliveries, now);
     drop(deliveries);

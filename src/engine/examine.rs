@@ -61,11 +61,7 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
             // A sign that this UIDL is to be told apart by headers, also when it stands alone one day.
             mailbox.change(new_row(entry.key, RowState::Gone, now));
         }
-        resolved.push(Entry {
-            key,
-            twice: false,
-            ..entry
-        });
+        resolved.push(Entry { key, twice: false, ..entry });
     }
     // Identical messages under one UIDL are one message.
     let mut seen = HashSet::new();
@@ -102,10 +98,7 @@ pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<
         let too_old =
             since.is_some_and(|since| header::date(header.bytes()).is_some_and(|date| date < since));
         if let Some(row) = known {
-            mailbox.change(LedgerRow {
-                key: fetch.entry.key,
-                ..row.clone()
-            });
+            mailbox.change(LedgerRow { key: fetch.entry.key, ..row.clone() });
         } else if too_old {
             let row = new_row(fetch.entry.key, RowState::Imported, now);
             mailbox.change(LedgerRow { digest, ..row });
@@ -122,15 +115,8 @@ async fn rows_before_the_reset(mailbox: &Mailbox<'_>) -> Result<HashMap<[u8; 16]
         return Ok(HashMap::new());
     };
     let account = mailbox.visit.row.account.id.clone();
-    let rows = mailbox
-        .visit
-        .call
-        .with_store(move |store| store.all_rows(&account, generation))
-        .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| row.digest.map(|digest| (digest, row)))
-        .collect())
+    let rows = mailbox.visit.call.with_store(move |store| store.all_rows(&account, generation)).await?;
+    Ok(rows.into_iter().filter_map(|row| row.digest.map(|digest| (digest, row))).collect())
 }
 
 /// Decides whether the server gave every message a new UIDL (PROTOCOL.md D.6); never stops for good.
@@ -149,11 +135,8 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
         }
         None => {}
     }
-    let left: Vec<&LedgerRow> = survey
-        .rows
-        .values()
-        .filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand))
-        .collect();
+    let left: Vec<&LedgerRow> =
+        survey.rows.values().filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand)).collect();
     let digests: HashSet<[u8; 16]> = left.iter().filter_map(|row| row.digest).collect();
     if digests.len() * 2 < left.len() {
         mailbox.visit.ask_about_reset();
@@ -197,11 +180,8 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
 /// The operator said that the listing is the same mail.
 async fn take_all_as_known(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Result<()> {
     let now = mailbox.visit.call.now();
-    let rows: Vec<LedgerRow> = survey
-        .entries
-        .iter()
-        .map(|entry| new_row(entry.key, RowState::Imported, now))
-        .collect();
+    let rows: Vec<LedgerRow> =
+        survey.entries.iter().map(|entry| new_row(entry.key, RowState::Imported, now)).collect();
     begin_generation(mailbox, survey, rows).await?;
     mailbox.visit.reset_decided(None);
     Ok(())
@@ -215,11 +195,8 @@ async fn begin_generation(
     let lease = mailbox.visit.lease.clone();
     let now = mailbox.visit.call.now();
     let written = rows.clone();
-    let generation = mailbox
-        .visit
-        .call
-        .with_store(move |store| store.begin_generation(&lease, &written, now))
-        .await?;
+    let generation =
+        mailbox.visit.call.with_store(move |store| store.begin_generation(&lease, &written, now)).await?;
     mailbox.visit.head.generation = generation;
     mailbox.visit.head.listing = None;
     mailbox.keys = Arc::new(mailbox.keys.of_generation(generation));
@@ -246,12 +223,7 @@ async fn read(mailbox: &mut Mailbox<'_>, command: Command<'_>) -> Result<Option<
     loop {
         let limit = connection.reply;
         match connection.wire.step()? {
-            None => {
-                connection
-                    .deadline
-                    .bound_reading(connection.wire.fill(limit))
-                    .await?
-            }
+            None => connection.deadline.bound_reading(connection.wire.fill(limit)).await?,
             Some(Event::MessageData { bytes, .. }) => header.push(bytes),
             Some(Event::MessageEnd { .. }) => return Ok(Some(header)),
             Some(Event::Refused { .. }) => return Ok(None),

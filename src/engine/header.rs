@@ -40,18 +40,16 @@ fn end_of_header(bytes: &[u8], from: usize) -> Option<usize> {
     if from == 0 && bytes.starts_with(b"\r\n") {
         return Some(2);
     }
-    memchr::memchr_iter(b'\n', &bytes[from..])
-        .map(|at| from + at)
-        .find_map(|at| {
-            let rest = &bytes[at + 1..];
-            if rest.starts_with(b"\n") {
-                Some(at + 2)
-            } else if rest.starts_with(b"\r\n") {
-                Some(at + 3)
-            } else {
-                None
-            }
-        })
+    memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at).find_map(|at| {
+        let rest = &bytes[at + 1..];
+        if rest.starts_with(b"\n") {
+            Some(at + 2)
+        } else if rest.starts_with(b"\r\n") {
+            Some(at + 3)
+        } else {
+            None
+        }
+    })
 }
 
 /// The time of the `Date:` field (RFC 5322 §3.3), if it has one that can be read.
@@ -90,10 +88,7 @@ mod tests {
 
     #[test]
     fn dates_as_mail_programs_write_them() {
-        for text in [
-            "Mon, 21 Sep 2026 14:13:20 +0000",
-            "21 Sep 2026 16:13:20 +0200 (CEST)",
-        ] {
+        for text in ["Mon, 21 Sep 2026 14:13:20 +0000", "21 Sep 2026 16:13:20 +0200 (CEST)"] {
             let header = format!("Date: {text}\r\n\r\n");
             assert_eq!(date(header.as_bytes()), Some(1_790_000_000), "{text}");
         }

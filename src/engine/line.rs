@@ -40,9 +40,7 @@ impl Line {
     pub fn field(mut self, key: &str, value: impl Display) -> Line {
         let value = value.to_string();
         let plain = !value.is_empty()
-            && value
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='));
+            && value.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='));
         if plain {
             let _ = write!(self.0, " {key}={value}");
         } else {
@@ -139,8 +137,7 @@ pub fn panicked(place: &str, what: &str) -> Option<String> {
 /// Whether this thread works for a call whose host wants such lines.
 fn is_wanted(level: log::Level) -> bool {
     CALL.try_with(|call| {
-        call.try_borrow()
-            .is_ok_and(|call| call.as_ref().is_some_and(|pump| level <= pump.log_level()))
+        call.try_borrow().is_ok_and(|call| call.as_ref().is_some_and(|pump| level <= pump.log_level()))
     })
     .unwrap_or(false)
 }
@@ -162,10 +159,7 @@ mod tests {
     #[test]
     fn remote_text_cannot_forge_a_line_or_a_field() {
         let line = Line::new("x").field("said", "a\r\nevent=y \"q\" \\ \u{1b}[1m");
-        assert_eq!(
-            line.0,
-            "event=x said=\"a\\r\\nevent=y \\\"q\\\" \\\\ \\u{1b}[1m\""
-        );
+        assert_eq!(line.0, "event=x said=\"a\\r\\nevent=y \\\"q\\\" \\\\ \\u{1b}[1m\"");
         assert_eq!(Line::new("x").field("n", 5).0, "event=x n=5");
         assert_eq!(Line::new("x").field("n", "").0, "event=x n=\"\"");
     }

@@ -45,19 +45,12 @@ pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
         message_bytes: row.account.limits.max_message_bytes,
     };
     let config = call.settings.tls_of_account(&row.account)?;
-    let stream = call
-        .deadline
-        .bound(call.names.connect(&server.host, server.port, limit))
-        .await?;
+    let stream = call.deadline.bound(call.names.connect(&server.host, server.port, limit)).await?;
     let wire = match server.security {
         Security::Implicit => {
             let secured = call
                 .deadline
-                .within(
-                    limit,
-                    "the TLS handshake",
-                    tls::secure(&config, &server.host, stream),
-                )
+                .within(limit, "the TLS handshake", tls::secure(&config, &server.host, stream))
                 .await?;
             Wire::secured(secured, limits)
         }
@@ -154,7 +147,8 @@ impl Connection {
                 Status::Transient,
                 "server.unwelcome",
                 format!("{} turned the connection away: {}", server.host, refusal.text),
-            )),
+            )
+            .provider_code(refusal.code.map_or(String::new(), |code| format!("[{}]", code.name())))),
             _ => Err(out_of_step()),
         }
     }
@@ -226,11 +220,7 @@ impl Said {
             Event::Unwelcome(refusal) => Said::Unwelcome(refusal),
             Event::Capabilities(capabilities) => Said::Capabilities(capabilities),
             Event::Done { .. } => Said::Done,
-            Event::Refused {
-                verb: Verb::Login,
-                refusal,
-                ..
-            } => Said::Refused(refusal),
+            Event::Refused { verb: Verb::Login, refusal, .. } => Said::Refused(refusal),
             Event::Refused { refusal, .. } => Said::Refused(refusal),
             Event::Uidl(listing) => Said::Uidl(listing),
             Event::List(sizes) => Said::List(sizes),

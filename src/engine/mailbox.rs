@@ -57,7 +57,8 @@ pub struct Mailbox<'v> {
     /// The connection cannot be used any more, though nothing failed.
     pub severed: bool,
     pub started: Instant,
-    pub retrieved: u32,
+    /// RETRs sent in this session.
+    pub asked: u32,
 }
 
 impl Mailbox<'_> {
@@ -79,11 +80,7 @@ impl Mailbox<'_> {
         if self.severed {
             return self.end(true);
         }
-        let popped = if self.retr_is_final {
-            self.pop_again(&plan.pop_again).await?
-        } else {
-            Vec::new()
-        };
+        let popped = if self.retr_is_final { self.pop_again(&plan.pop_again).await? } else { Vec::new() };
         let deleted = self.delete(plan.delete).await?;
         let gone = self.quit(deleted, popped).await?;
         self.remember(&survey, &gone).await?;
@@ -227,11 +224,7 @@ impl Mailbox<'_> {
             let until = if alone {
                 1
             } else {
-                queue
-                    .iter()
-                    .take(chunk_size)
-                    .take_while(|fetch| !fetch.alone)
-                    .count()
+                queue.iter().take(chunk_size).take_while(|fetch| !fetch.alone).count()
             };
             let chunk: Vec<Fetch> = queue.drain(..until).collect();
             let chunk = examine::look_first(self, chunk).await?;
@@ -254,7 +247,7 @@ impl Mailbox<'_> {
             && self.connection.deadline.halt() == Halt::Go
             && !self.visit.call.pump.stopped()
             && !self.visit.lease_lost()
-            && self.retrieved < limits.session_messages
+            && self.asked < limits.session_messages
             && self.started.elapsed().as_secs() < u64::from(limits.session_s)
     }
 
@@ -283,10 +276,7 @@ impl Mailbox<'_> {
         }
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
-        self.visit
-            .call
-            .with_store(move |store| store.note_in_hand(&lease, generation, &rows, now))
-            .await
+        self.visit.call.with_store(move |store| store.note_in_hand(&lease, generation, &rows, now)).await
     }
 
     pub fn uidl(&self, entry: Entry) -> Option<&[u8]> {
@@ -307,91 +297,7 @@ impl Mailbox<'_> {
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
         let now = self.visit.call.now();
-        self.visit
-            .call
-            .with_store(move |store| store.write_rows(&lease, generation, &rows, now))
-            .await
-    }
-
-    /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever.
-    async fn delete(&mut self, planned: Vec<Entry>) -> Result<Vec<Entry>> {
-        if self.retr_is_final {
-            return Ok(Vec::new());
-        }
-        let mut entries = planned;
-        entries.append(&mut self.deletable);
-        let durable = |entry: &Entry| {
-            self.rows
-                .get(&entry.key)
-                .is_some_and(|row| matches!(row.state, RowState::Durable | RowState::Gone))
-        };
-        entries.retain(durable);
-        if self.visit.call.settings.config.shadow {
-            for entry in &entries {
-                Line::new("would_delete")
-                    .field("account", &self.visit.row.account.id)
-                    .field("number", entry.number)
-                    .info();
-            }
-            return Ok(Vec::new());
-        }
-        let mut deleted = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if self.connection.deadline.halt() == Halt::Now {
-                return Err(self.connection.deadline.error());
-            }
-            let limit = self.connection.reply;
-            match self.connection.ask(Command::Dele(entry.number), limit).await? {
-                None => deleted.push(entry),
-                Some(refusal) => Line::new("dele_refused")
-                    .field("account", &self.visit.row.account.id)
-                    .field("number", entry.number)
-                    .field("text", refusal.text)
-                    .warn(),
-            }
-        }
-        Ok(deleted)
-    }
-
-    /// QUIT; only its yes makes a message gone. Answers the numbers of what is.
-    async fn quit(&mut self, deleted: Vec<Entry>, popped: Vec<Entry>) -> Result<HashSet<u32>> {
-        if self.retr_is_final && self.unrecorded > 0 {
-            Line::new("no_quit")
-                .field("account", &self.visit.row.account.id)
-                .field("messages", self.unrecorded)
-                .info();
-            return Ok(HashSet::new());
-        }
-        let limit = self.connection.reply;
-        match self.connection.ask(Command::Quit, limit).await {
-            Ok(None) => {}
-            Ok(Some(refusal)) => {
-                // Some stay; the next listing shows which, and they are deleted again (PROTOCOL.md D.4).
-                Line::new("quit_refused")
-                    .field("account", &self.visit.row.account.id)
-                    .field("text", refusal.text)
-                    .warn();
-                return Ok(HashSet::new());
-            }
-            Err(e) if deleted.is_empty() && popped.is_empty() => {
-                // Nothing depended on it.
-                Line::new("quit_unanswered").field("error", e).debug();
-                return Ok(HashSet::new());
-            }
-            Err(e) => return Err(e),
-        }
-        let mut gone = HashSet::new();
-        for entry in deleted.iter().chain(&popped) {
-            gone.insert(entry.number);
-            if let Some(row) = self.rows.get(&entry.key) {
-                let mut row = row.clone();
-                row.state = RowState::Gone;
-                self.change(row);
-            }
-        }
-        self.visit.counts.deleted += deleted.len() as u64;
-        self.write_changed().await?;
-        Ok(gone)
+        self.visit.call.with_store(move |store| store.write_rows(&lease, generation, &rows, now)).await
     }
 
     async fn quit_only(&mut self) -> Result<()> {
@@ -400,18 +306,11 @@ impl Mailbox<'_> {
 
     /// Forgets what is in no listing any more, and keeps what this listing was, once every entry has its row.
     async fn remember(&mut self, survey: &Survey, gone: &HashSet<u32>) -> Result<()> {
-        let complete = survey
-            .entries
-            .iter()
-            .all(|entry| self.rows.contains_key(&entry.key));
+        let complete = survey.entries.iter().all(|entry| self.rows.contains_key(&entry.key));
         if !complete || self.visit.lease_lost() {
             return Ok(());
         }
-        let vanished = if survey.whole {
-            plan::vanished(&survey.entries, &self.rows)
-        } else {
-            Vec::new()
-        };
+        let vanished = if survey.whole { plan::vanished(&survey.entries, &self.rows) } else { Vec::new() };
         let mark = survey::mark(&self.listing, gone, self.visit.call.now());
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;

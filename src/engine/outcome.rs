@@ -33,21 +33,13 @@ impl Visit {
             })
             .await;
         if let Err(e) = store_state {
-            Line::new("state_not_written")
-                .field("account", &self.row.account.id)
-                .field("error", e)
-                .error();
+            Line::new("state_not_written").field("account", &self.row.account.id).field("error", e).error();
         }
         self.report(outcome, error.as_ref());
         self.row.state = state;
         self.tell_people(before, outcome, error.as_ref()).await;
-        self.tell(EventKind::AccountEnd, Some(outcome), error.as_ref())
-            .await;
-        Ok(Visited {
-            outcome,
-            error,
-            counts: self.counts,
-        })
+        self.tell(EventKind::AccountEnd, Some(outcome), error.as_ref()).await;
+        Ok(Visited { outcome, error, counts: self.counts })
     }
 
     fn schedule(

@@ -37,13 +37,7 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     }
     if !call.settings.config.enabled {
         Line::new("disabled").info();
-        return Ok((
-            Report {
-                next_due_s: NEVER,
-                ..Report::default()
-            },
-            Ok(()),
-        ));
+        return Ok((Report { next_due_s: NEVER, ..Report::default() }, Ok(())));
     }
     let reach = match &what.actor {
         Actor::Operator => Reach::All,
@@ -70,20 +64,14 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     pass.commits = None;
     if committer.await.is_err() {
         call.pump.botch();
-        return Err(Error::bug(
-            "the committer panicked; see the log line before this one",
-        ));
+        return Err(Error::bug("the committer panicked; see the log line before this one"));
     }
     ran?;
     pass.report.stopped = call.pump.stopped();
     pass.report.more |= pass.report.stopped;
     pass.next_due().await?;
     tell(&call, EventKind::PassEnd, &pass.report).await;
-    let ended = if call.deadline.is_cancelled() {
-        Err(call.deadline.error())
-    } else {
-        pass.named
-    };
+    let ended = if call.deadline.is_cancelled() { Err(call.deadline.error()) } else { pass.named };
     Ok((pass.report, ended))
 }
 
@@ -155,18 +143,10 @@ impl Pass {
         }
         let (reach, now, regardless) = (self.reach.clone(), self.call.now(), self.what.regardless);
         // With NOW every enabled account is "due" again after its visit.
-        let known = if regardless {
-            self.visited.len() as u32
-        } else {
-            self.still_due
-        };
+        let known = if regardless { self.visited.len() as u32 } else { self.still_due };
         let limit = READ_AHEAD.saturating_add(known);
-        let due = self
-            .call
-            .with_store(move |store| store.due(&reach, now, regardless, limit))
-            .await?;
-        self.queue
-            .extend(due.into_iter().filter(|id| !self.visited.contains(id)));
+        let due = self.call.with_store(move |store| store.due(&reach, now, regardless, limit)).await?;
+        self.queue.extend(due.into_iter().filter(|id| !self.visited.contains(id)));
         Ok(())
     }
 
@@ -177,9 +157,7 @@ impl Pass {
         self.visited.insert(id.clone());
         let call = self.call.clone();
         let (account, regardless) = (id.clone(), self.what.regardless);
-        let task = self
-            .running
-            .spawn(async move { visit::visit(&call, commits, account, regardless).await });
+        let task = self.running.spawn(async move { visit::visit(&call, commits, account, regardless).await });
         self.names.insert(task.id(), id);
     }
 
@@ -296,11 +274,7 @@ fn failed(error: Error) -> Visited {
         Status::Cancelled | Status::Deadline => Outcome::OkMore,
         status => Outcome::of(status),
     };
-    Visited {
-        outcome,
-        error: Some(error),
-        counts: Counts::default(),
-    }
+    Visited { outcome, error: Some(error), counts: Counts::default() }
 }
 
 async fn tell(call: &Call, kind: EventKind, report: &Report) {

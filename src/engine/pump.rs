@@ -5,7 +5,6 @@
 //! so the next RETR can be under way while the sink still writes. What is under way is bounded by the prefetch
 //! pool (bytes) and the channel (steps). Log lines never wait: a full channel drops and counts them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -13,8 +12,9 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::tickets::Tickets;
 use crate::error::{Error, Result, Status};
-use crate::model::{Answer, Event, Message, Reply};
+use crate::model::{Event, Message, Reply};
 
 /// Bytes of one piece at the most.
 pub const PIECE_BYTES: usize = 64 * 1024;
@@ -54,7 +54,7 @@ pub struct Verdict {
     pub early: bool,
 }
 
-enum Step {
+pub(super) enum Step {
     Log(log::Level, String),
     Event(Event),
     Offer(Message, oneshot::Sender<Reply>),
@@ -72,14 +72,14 @@ pub struct Pump {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    stopped: AtomicBool,
-    dropped_lines: AtomicU64,
+pub(super) struct Shared {
+    pub stopped: AtomicBool,
+    pub dropped_lines: AtomicU64,
     next_ticket: AtomicU64,
     /// Tickets dropped while the channel was full: to be aborted before the next step.
-    orphans: Mutex<Vec<u64>>,
+    pub orphans: Mutex<Vec<u64>>,
     botched: AtomicBool,
-    log_level: log::LevelFilter,
+    pub log_level: log::LevelFilter,
     pool: Arc<Semaphore>,
     pool_bytes: usize,
     has_offer: bool,
@@ -112,15 +112,9 @@ pub fn run<T: Send>(
     let shared = pump.shared.clone();
     std::thread::scope(|scope| {
         let driving = with_signals_blocked(|| {
-            std::thread::Builder::new()
-                .name("multipop".into())
-                .spawn_scoped(scope, move || work(pump))
+            std::thread::Builder::new().name("multipop".into()).spawn_scoped(scope, move || work(pump))
         })?;
-        let mut tickets = Tickets {
-            host,
-            shared: &shared,
-            open: HashMap::new(),
-        };
+        let mut tickets = Tickets::new(host, &shared);
         while let Some(step) = waiting.blocking_recv() {
             tickets.abort_orphans();
             tickets.take(step);
@@ -132,7 +126,7 @@ pub fn run<T: Send>(
             .map_err(|_| Error::bug("the driving thread panicked; see the log line before this one"));
         tickets.tell_dropped_lines();
         if done.is_err() || shared.botched.load(Ordering::Acquire) {
-            tickets.host.botched();
+            tickets.botched();
         }
         done
     })
@@ -153,9 +147,7 @@ fn with_signals_blocked<T>(start: impl FnOnce() -> std::io::Result<T>) -> Result
         .thread_swap_mask(SigmaskHow::SIG_SETMASK)
         .map_err(|e| resources("signal mask", e.to_string()))?;
     let started = start();
-    before
-        .thread_set_mask()
-        .map_err(|e| resources("signal mask", e.to_string()))?;
+    before.thread_set_mask().map_err(|e| resources("signal mask", e.to_string()))?;
     started.map_err(|e| resources("driving thread", e.to_string()))
 }
 
@@ -218,15 +210,8 @@ impl Pump {
         let id = self.shared.next_ticket.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(TicketState::default());
         let (answer, verdict) = oneshot::channel();
-        self.send(Step::Begin(id, Box::new(message), state.clone(), answer))
-            .await?;
-        Ok(Ticket {
-            id,
-            pump: self.clone(),
-            state,
-            verdict: Some(verdict),
-            ended: false,
-        })
+        self.send(Step::Begin(id, Box::new(message), state.clone(), answer)).await?;
+        Ok(Ticket { id, pump: self.clone(), state, verdict: Some(verdict), ended: false })
     }
 
     pub async fn flush(&self) -> Result<Reply> {
@@ -254,11 +239,11 @@ pub struct Ticket {
 }
 
 #[derive(Default)]
-struct TicketState {
-    decided: AtomicBool,
+pub(super) struct TicketState {
+    pub decided: AtomicBool,
     /// `begin` has returned.
-    begun: AtomicBool,
-    on_begun: Notify,
+    pub begun: AtomicBool,
+    pub on_begun: Notify,
 }
 
 impl Ticket {
@@ -282,14 +267,7 @@ impl Ticket {
             return Ok(());
         }
         let size = piece.len().min(self.pump.shared.pool_bytes) as u32;
-        let permit = self
-            .pump
-            .shared
-            .pool
-            .clone()
-            .acquire_many_owned(size)
-            .await
-            .map_err(|_| closed())?;
+        let permit = self.pump.shared.pool.clone().acquire_many_owned(size).await.map_err(|_| closed())?;
         self.pump.send(Step::Data(self.id, piece, permit)).await
     }
 
@@ -319,159 +297,5 @@ impl Drop for Ticket {
         if !self.ended && !self.is_decided() && self.pump.steps.try_send(Step::Abort(self.id)).is_err() {
             self.pump.shared.orphans.lock().push(self.id);
         }
-    }
-}
-
-/// The calling thread's side.
-struct Tickets<'a> {
-    host: &'a mut dyn Host,
-    shared: &'a Shared,
-    open: HashMap<u64, Open>,
-}
-
-struct Open {
-    cookie: Cookie,
-    state: Arc<TicketState>,
-    answer: oneshot::Sender<Verdict>,
-}
-
-impl Tickets<'_> {
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Log(level, line) => self.host.log(level, &line),
-            Step::Event(event) => self.host.event(&event),
-            Step::Offer(message, answer) => {
-                let reply = if self.stopped() {
-                    stop()
-                } else {
-                    self.host.offer(&message)
-                };
-                self.note_stop(&reply);
-                let _ = answer.send(reply);
-            }
-            Step::Begin(id, message, state, answer) => self.begin(id, &message, state, answer),
-            Step::Data(id, piece, _room) => {
-                let Some(open) = self.open.get(&id) else {
-                    return;
-                };
-                let reply = if self.stopped() {
-                    stop()
-                } else {
-                    self.host.data(open.cookie, &piece)
-                };
-                if reply.answer != Answer::Go {
-                    self.note_stop(&reply);
-                    self.host.abort(self.open[&id].cookie);
-                    self.decide(id, reply, true);
-                }
-            }
-            Step::End(id) => {
-                let Some(open) = self.open.get(&id) else {
-                    return;
-                };
-                let cookie = open.cookie;
-                if self.stopped() {
-                    self.host.abort(cookie);
-                    self.decide(id, stop(), true);
-                } else {
-                    let reply = self.host.end(cookie);
-                    self.note_stop(&reply);
-                    self.decide(id, reply, false);
-                }
-            }
-            Step::Abort(id) => self.abort(id),
-            Step::Flush(answer) => {
-                let reply = self.host.flush();
-                self.note_stop(&reply);
-                let _ = answer.send(reply);
-            }
-        }
-    }
-
-    fn begin(
-        &mut self,
-        id: u64,
-        message: &Message,
-        state: Arc<TicketState>,
-        answer: oneshot::Sender<Verdict>,
-    ) {
-        let (reply, cookie) = if self.stopped() {
-            (stop(), Cookie::default())
-        } else {
-            self.host.begin(message)
-        };
-        self.note_stop(&reply);
-        let begun = state.clone();
-        self.open.insert(
-            id,
-            Open {
-                cookie,
-                state,
-                answer,
-            },
-        );
-        if reply.answer != Answer::Go {
-            self.decide(id, reply, true);
-        }
-        begun.begun.store(true, Ordering::Release);
-        begun.on_begun.notify_one();
-    }
-
-    fn decide(&mut self, id: u64, reply: Reply, early: bool) {
-        if let Some(open) = self.open.remove(&id) {
-            open.state.decided.store(true, Ordering::Release);
-            let _ = open.answer.send(Verdict { reply, early });
-        }
-    }
-
-    fn abort(&mut self, id: u64) {
-        if let Some(open) = self.open.remove(&id) {
-            self.host.abort(open.cookie);
-        }
-    }
-
-    /// One whose beginning still waits in the channel stays noted until it was taken.
-    fn abort_orphans(&mut self) {
-        let mut orphans = std::mem::take(&mut *self.shared.orphans.lock());
-        orphans.retain(|id| match self.open.remove(id) {
-            Some(open) => {
-                self.host.abort(open.cookie);
-                false
-            }
-            None => true,
-        });
-        self.shared.orphans.lock().append(&mut orphans);
-    }
-
-    fn tell_dropped_lines(&mut self) {
-        let count = self.shared.dropped_lines.swap(0, Ordering::Relaxed);
-        if count > 0 && self.shared.log_level >= log::Level::Warn {
-            self.host
-                .log(log::Level::Warn, &format!("event=lines_dropped lines={count}"));
-        }
-    }
-
-    /// A call that broke off leaves no message open at the host.
-    fn abort_all(&mut self) {
-        for (_, open) in self.open.drain() {
-            self.host.abort(open.cookie);
-        }
-    }
-
-    fn stopped(&self) -> bool {
-        self.shared.stopped.load(Ordering::Acquire)
-    }
-
-    fn note_stop(&self, reply: &Reply) {
-        if reply.answer == Answer::Stop {
-            self.shared.stopped.store(true, Ordering::Release);
-        }
-    }
-}
-
-fn stop() -> Reply {
-    Reply {
-        answer: Answer::Stop,
-        reason: String::new(),
     }
 }

@@ -54,22 +54,14 @@ fn date(now: UnixTime) -> String {
 /// Nothing a configuration holds can end the line or begin another field.
 fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if c.is_ascii_graphic() && !matches!(c, '(' | ')' | ';' | '<' | '>') {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_ascii_graphic() && !matches!(c, '(' | ')' | ';' | '<' | '>') { c } else { '_' })
         .collect()
 }
 
 fn is_address(text: &str) -> bool {
     text.len() <= 254
         && text.contains('@')
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b';' | b'(' | b')'))
+        && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b';' | b'(' | b')'))
 }
 
 #[cfg(test)]

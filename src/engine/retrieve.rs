@@ -43,7 +43,10 @@ impl Mailbox<'_> {
             while under_way.len() < self.window() && self.goes_on() {
                 let Some(fetch) = waiting.pop_front() else { break };
                 match self.begin(fetch).await? {
-                    Begun::Asked(ticket) => under_way.push_back((fetch, ticket)),
+                    Begun::Asked(ticket) => {
+                        self.asked += 1;
+                        under_way.push_back((fetch, ticket));
+                    }
                     Begun::Answered => {}
                 }
             }
@@ -76,11 +79,10 @@ impl Mailbox<'_> {
 
     fn window(&self) -> usize {
         let announced = self.connection.capabilities.pipelining;
-        if self.visit.pipelines(announced) && self.accepted && !self.is_careful() {
-            WINDOW
-        } else {
-            1
+        if self.connection.wire.session().ends_doubtfully() {
+            return 1;
         }
+        if self.visit.pipelines(announced) && self.accepted && !self.is_careful() { WINDOW } else { 1 }
     }
 
     /// Whether the sink is asked before RETR: where a RETR that is not delivered costs something.
@@ -131,12 +133,7 @@ impl Mailbox<'_> {
         loop {
             let limit = self.connection.reply;
             match self.connection.wire.step()? {
-                None => {
-                    self.connection
-                        .deadline
-                        .bound_reading(self.connection.wire.fill(limit))
-                        .await?
-                }
+                None => self.connection.deadline.bound_reading(self.connection.wire.fill(limit)).await?,
                 Some(Event::MessageBegin { .. }) => {
                     if ticket.is_none() {
                         let message = self.message(fetch);
@@ -173,17 +170,13 @@ impl Mailbox<'_> {
                 Some(_) => return Err(super::login::out_of_step()),
             }
         }
-        self.retrieved += 1;
         let Some(ticket) = ticket else {
             return Err(super::login::out_of_step());
         };
         if octets > max {
             // The rest is not worth reading; the connection is given up and the others come in another session.
             ticket.abort().await?;
-            self.oversize(
-                fetch.entry,
-                octets.max(self.sizes.of(fetch.entry.number).unwrap_or(0)),
-            );
+            self.oversize(fetch.entry, octets.max(self.sizes.of(fetch.entry.number).unwrap_or(0)));
             self.unrecorded += 1;
             self.severed = true;
             return Ok(true);
@@ -191,12 +184,7 @@ impl Mailbox<'_> {
         hand_over(&self.connection.deadline, &ticket, piece).await?;
         let verdict = ticket.end().await?;
         let digest = self.keys.identity(header.bytes());
-        self.pending.push_back(Pending {
-            entry: fetch.entry,
-            octets,
-            digest,
-            verdict,
-        });
+        self.pending.push_back(Pending { entry: fetch.entry, octets, digest, verdict });
         self.visit.progress(octets).await?;
         Ok(true)
     }
@@ -265,14 +253,9 @@ impl Mailbox<'_> {
         row.begun = false;
         row.size = size;
         row.uidl = self.uidl(entry).map(<[u8]>::to_vec);
-        row.reason = format!(
-            "larger than the {} bytes allowed",
-            self.visit.row.account.limits.max_message_bytes
-        );
-        Line::new("oversize")
-            .field("account", &self.visit.row.account.id)
-            .field("bytes", size)
-            .warn();
+        row.reason =
+            format!("larger than the {} bytes allowed", self.visit.row.account.limits.max_message_bytes);
+        Line::new("oversize").field("account", &self.visit.row.account.id).field("bytes", size).warn();
         self.visit.counts.refused += 1;
         self.change(row);
     }
@@ -292,10 +275,7 @@ impl Mailbox<'_> {
         }
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
-        self.visit
-            .call
-            .with_store(move |store| store.forget(&lease, generation, &keys))
-            .await
+        self.visit.call.with_store(move |store| store.forget(&lease, generation, &keys)).await
     }
 
     /// Takes durable messages off the list of a provider that pops on RETR and QUIT: read and dropped.
@@ -321,12 +301,7 @@ impl Mailbox<'_> {
         loop {
             let limit = self.connection.reply;
             match self.connection.wire.step()? {
-                None => {
-                    self.connection
-                        .deadline
-                        .bound(self.connection.wire.fill(limit))
-                        .await?
-                }
+                None => self.connection.deadline.bound(self.connection.wire.fill(limit)).await?,
                 Some(Event::MessageEnd { .. }) => return Ok(true),
                 Some(Event::Refused { .. }) => return Ok(false),
                 Some(_) => {}
@@ -348,10 +323,7 @@ async fn hand_over(deadline: &super::deadline::Deadline, ticket: &Ticket, piece:
         Err(_) => Err(Error::new(
             Status::Sink,
             "sink.stopped",
-            format!(
-                "the sink took nothing for {} s inside a message",
-                STOPPED_INSIDE.as_secs()
-            ),
+            format!("the sink took nothing for {} s inside a message", STOPPED_INSIDE.as_secs()),
         )),
     }
 }

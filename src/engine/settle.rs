@@ -44,9 +44,7 @@ impl Mailbox<'_> {
                     let Some(pending) = self.pending.front_mut() else {
                         return Ok(());
                     };
-                    meanwhile(&mut self.connection, &mut pending.verdict)
-                        .await?
-                        .map_err(|_| ())
+                    meanwhile(&mut self.connection, &mut pending.verdict).await?.map_err(|_| ())
                 }
                 Err(oneshot::error::TryRecvError::Closed) => Err(()),
             };
@@ -64,12 +62,7 @@ impl Mailbox<'_> {
 
     /// What follows from a verdict.
     async fn heed(&mut self, pending: Pending, reply: Reply) -> Result<()> {
-        let Pending {
-            entry,
-            octets,
-            digest,
-            ..
-        } = pending;
+        let Pending { entry, octets, digest, .. } = pending;
         match reply.answer {
             Answer::Taken => self.took(entry, Some(octets), digest, false).await,
             Answer::Queued if self.visit.call.pump.has_flush() => {
@@ -116,12 +109,7 @@ impl Mailbox<'_> {
                 done,
             })
             .await?;
-        self.committing.push_back(Committing {
-            entry,
-            row,
-            octets,
-            done: wait,
-        });
+        self.committing.push_back(Committing { entry, row, octets, done: wait });
         self.take_commits()
     }
 
@@ -171,10 +159,7 @@ impl Mailbox<'_> {
 
     fn row(&self, key: UidlKey) -> LedgerRow {
         let now = self.visit.call.now();
-        self.rows
-            .get(&key)
-            .cloned()
-            .unwrap_or_else(|| super::examine::new_row(key, RowState::InHand, now))
+        self.rows.get(&key).cloned().unwrap_or_else(|| super::examine::new_row(key, RowState::InHand, now))
     }
 
     /// Takes the records that are there.
@@ -287,12 +272,8 @@ impl Mailbox<'_> {
 }
 
 fn unrecorded() -> Error {
-    Error::new(
-        Status::Store,
-        "store.record",
-        "a message the host took could not be recorded",
-    )
-    .advice("The message comes again under the same key; see the log for what the store said.")
+    Error::new(Status::Store, "store.record", "a message the host took could not be recorded")
+        .advice("The message comes again under the same key; see the log for what the store said.")
 }
 
 fn impossible(answer: Answer) -> Error {
@@ -314,27 +295,15 @@ fn impossible(answer: Answer) -> Error {
 /// The host said "not now" too often.
 fn paused(outcome: Outcome, reason: &str) -> Error {
     let (status, cause, what) = match outcome {
-        Outcome::HostFull => (
-            Status::SinkFull,
-            "sink.full",
-            "the mail server here has no room for it",
-        ),
+        Outcome::HostFull => (Status::SinkFull, "sink.full", "the mail server here has no room for it"),
         Outcome::HostRecipient => (
             Status::SinkRecipient,
             "sink.recipient",
             "the mail server here does not take mail for this recipient",
         ),
-        _ => (
-            Status::Sink,
-            "sink.deferred",
-            "the mail server here asked to wait",
-        ),
+        _ => (Status::Sink, "sink.deferred", "the mail server here asked to wait"),
     };
-    let message = if reason.is_empty() {
-        what.to_owned()
-    } else {
-        format!("{what}: {reason}")
-    };
+    let message = if reason.is_empty() { what.to_owned() } else { format!("{what}: {reason}") };
     Error::new(status, cause, message).advice(
         "Nothing is lost: collection goes on by itself as soon as the mail server here takes mail again.",
     )

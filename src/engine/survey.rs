@@ -57,11 +57,7 @@ pub fn mark(listing: &Listing, gone: &HashSet<u32>, at: UnixTime) -> ListingMark
             count += 1;
         }
     }
-    ListingMark {
-        count,
-        digest: digest.value(),
-        at,
-    }
+    ListingMark { count, digest: digest.value(), at }
 }
 
 /// How many entries at the beginning are those of the last complete listing, if all of them still are.
@@ -114,31 +110,19 @@ async fn behind_the_beginning(
         if !seen.insert(key) {
             return Ok(None);
         }
-        entries.push(Entry {
-            place: place as u32,
-            number,
-            key,
-            twice: false,
-        });
+        entries.push(Entry { place: place as u32, number, key, twice: false });
     }
     if !entries.is_empty() {
         let wanted: Vec<UidlKey> = entries.iter().map(|entry| entry.key).collect();
         let account = question.account.to_owned();
         let generation = question.head.generation;
-        let found = call
-            .with_store(move |store| store.rows(&account, generation, &wanted))
-            .await?;
+        let found = call.with_store(move |store| store.rows(&account, generation, &wanted)).await?;
         if found.iter().any(Option::is_some) {
             return Ok(None);
         }
     }
     let same = entries.is_empty();
-    Ok(Some(Survey {
-        entries,
-        rows: HashMap::new(),
-        whole: false,
-        same,
-    }))
+    Ok(Some(Survey { entries, rows: HashMap::new(), whole: false, same }))
 }
 
 async fn everything(call: &Call, keys: &Keys, listing: &Listing, question: &Question<'_>) -> Result<Survey> {
@@ -161,14 +145,7 @@ async fn everything(call: &Call, keys: &Keys, listing: &Listing, question: &Ques
     }
     let account = question.account.to_owned();
     let generation = question.head.generation;
-    let rows = call
-        .with_store(move |store| store.all_rows(&account, generation))
-        .await?;
+    let rows = call.with_store(move |store| store.all_rows(&account, generation)).await?;
     let rows = rows.into_iter().map(|row| (row.key, row)).collect();
-    Ok(Survey {
-        entries,
-        rows,
-        whole: true,
-        same: false,
-    })
+    Ok(Survey { entries, rows, whole: true, same: false })
 }

@@ -7,18 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::commit::Commits;
-use super::grant;
 use super::keys::Keys;
 use super::line::Line;
-use super::login::{self, Answer, Connection};
 use super::mailbox::Mailbox;
 use crate::error::{Error, Result, Status};
-use crate::model::{
-    Counts, DeletePolicy, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime,
-};
-use crate::oauth::diagnosis::{self, PopRefusal};
+use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
 use crate::oauth::provider::Provider;
-use crate::pop3::{Listing, Refusal, ResponseCode, Sizes};
+use crate::pop3::{Listing, Sizes};
 use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress};
 
 /// A lease is renewed long before it ends.
@@ -27,7 +22,6 @@ const RENEW_EVERY: Duration = Duration::from_secs(30);
 /// Progress is told so often, and written for other processes so often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 const WRITE_EVERY: Duration = Duration::from_secs(2);
-const DAY_S: u64 = 24 * 3600;
 /// Leases in a row that ended without clearing before the account is set aside for a day, and before it is even
 /// where a message explains them.
 const ATTEMPTS: u32 = 3;
@@ -68,16 +62,9 @@ pub struct Visited {
 pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) -> Result<Option<Visited>> {
     let name = LeaseName::Account(id.clone());
     let now = call.now();
-    let Some(lease) = call
-        .with_store(move |store| store.lease(&name, now, LEASE_S))
-        .await?
-    else {
+    let Some(lease) = call.with_store(move |store| store.lease(&name, now, LEASE_S)).await? else {
         Line::new("busy").field("account", &id).debug();
-        return Ok(Some(Visited {
-            outcome: Outcome::Busy,
-            error: None,
-            counts: Counts::default(),
-        }));
+        return Ok(Some(Visited { outcome: Outcome::Busy, error: None, counts: Counts::default() }));
     };
     let lease = Arc::new(lease);
     let account = id.clone();
@@ -153,15 +140,9 @@ impl Visit {
         let connection = self.log_in().await?;
         let capabilities = connection.capabilities.clone();
         self.learnt.last_login = Some(self.call.now());
-        let known = self
-            .provider
-            .as_ref()
-            .map_or(0, |provider| provider.login_delay_s);
+        let known = self.provider.as_ref().map_or(0, |provider| provider.login_delay_s);
         self.learnt.login_delay_s = capabilities.login_delay_s.unwrap_or(0).max(known);
-        let retr_is_final = self
-            .provider
-            .as_ref()
-            .is_some_and(|provider| provider.retr_is_final)
+        let retr_is_final = self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
             || capabilities.expire_days == Some(0);
         let probing = self.row.state.deferral.is_some();
         let mut mailbox = Mailbox {
@@ -184,63 +165,18 @@ impl Visit {
             trouble: None,
             severed: false,
             started: Instant::now(),
-            retrieved: 0,
+            asked: 0,
             visit: self,
         };
         mailbox.write_changed().await?;
         mailbox.collect().await
     }
 
-    /// A session that is logged in; a token the server refuses is renewed once.
-    async fn log_in(&mut self) -> Result<Connection> {
-        let mut access = grant::access(&self.call, &self.row).await?;
-        let mut renewed = false;
-        loop {
-            let mut connection = login::connect(&self.call, &self.row).await?;
-            let account = &self.row.account;
-            let answer = connection
-                .log_in(
-                    &account.server,
-                    self.provider.as_deref(),
-                    &account.user,
-                    &access.token,
-                )
-                .await?;
-            let auth_resp_code = connection.capabilities.auth_resp_code;
-            let refusal = match answer {
-                Answer::Welcome => return Ok(connection),
-                Answer::Refused(refusal) => Some(refusal),
-                Answer::Broken(e) => {
-                    Line::new("login_broken")
-                        .field("account", &account.id)
-                        .field("error", e)
-                        .warn();
-                    None
-                }
-            };
-            let code = refusal.as_ref().and_then(|refusal| refusal.code.as_ref());
-            let about_the_token = matches!(code, None | Some(ResponseCode::Auth | ResponseCode::Other(_)));
-            if about_the_token
-                && !renewed
-                && let Some(fresh) = grant::renew_after_refusal(&self.call, &self.row, &access).await?
-            {
-                access = fresh;
-                renewed = true;
-                continue;
-            }
-            return Err(self.refused_login(&access, refusal.as_ref(), auth_resp_code));
-        }
-    }
-
     /// Three visits in a row that ended with the process, and no message to blame: not again today.
     fn refuse_after_deaths(&mut self, open: &[LedgerRow]) -> Result<()> {
         let attempts = self.lease.attempts;
         let in_hand = open.iter().any(|row| row.state == RowState::InHand);
-        let limit = if in_hand {
-            ATTEMPTS_WITH_A_MESSAGE
-        } else {
-            ATTEMPTS
-        };
+        let limit = if in_hand { ATTEMPTS_WITH_A_MESSAGE } else { ATTEMPTS };
         if attempts < limit {
             return Ok(());
         }
@@ -261,9 +197,7 @@ impl Visit {
                 tokio::time::sleep(RENEW_EVERY).await;
                 let lease = lease.clone();
                 let now = call.now();
-                let kept = call
-                    .with_store(move |store| store.renew(&lease, now, LEASE_S))
-                    .await;
+                let kept = call.with_store(move |store| store.renew(&lease, now, LEASE_S)).await;
                 if !matches!(kept, Ok(true)) {
                     lost.store(true, Ordering::Release);
                     return;
@@ -272,80 +206,12 @@ impl Visit {
         }))
     }
 
-    /// `-ERR` to the credentials, or none at all, with what else is known (PROTOCOL.md B.6).
-    fn refused_login(
-        &self,
-        access: &grant::Access,
-        refusal: Option<&Refusal>,
-        auth_resp_code: bool,
-    ) -> Error {
-        let code = refusal
-            .and_then(|refusal| refusal.code.as_ref())
-            .map_or("", ResponseCode::name);
-        let scope_has_pop = match &self.provider {
-            Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
-            None => true,
-        };
-        let seen = PopRefusal {
-            code,
-            text: refusal.map_or("", |refusal| &refusal.text),
-            sasl_status: refusal
-                .and_then(|refusal| refusal.sasl_status.as_deref())
-                .unwrap_or(""),
-            auth_resp_code,
-            closed: refusal.is_none(),
-            token_age_s: self.call.now().saturating_sub(access.obtained_at),
-            token_length: access.token.len(),
-            scope_has_pop,
-            worked_before: self.row.state.last_login.is_some(),
-        };
-        diagnosis::pop_refusal(self.provider.as_deref(), &seen)
-    }
-
     pub fn lease_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
     }
 
     pub fn lose_lease(&self) {
         self.lost.store(true, Ordering::Release);
-    }
-
-    /// When the policy of now lets a message recorded now be deleted; 0 is at once.
-    pub fn delete_at(&self, now: UnixTime) -> Option<UnixTime> {
-        if self.call.settings.config.always_delete {
-            return Some(0);
-        }
-        match self.row.account.delete {
-            DeletePolicy::Never => None,
-            DeletePolicy::Now => Some(0),
-            DeletePolicy::AfterDays(days) => Some(now + u64::from(days) * DAY_S),
-        }
-    }
-
-    /// A clock that jumped over a day, either way, says nothing about ages until a visit ended well.
-    pub fn suspends_deletion_by_age(&self) -> bool {
-        let last = self.row.state.last_clock;
-        last != 0 && self.call.now().abs_diff(last) > DAY_S
-    }
-
-    pub fn deletes_older(&self) -> bool {
-        self.delete_older_age_s().is_some()
-    }
-
-    /// The age at which mail recorded under a milder policy goes too, once its owner confirmed that.
-    pub fn delete_older_age_s(&self) -> Option<u64> {
-        let from = self.row.state.delete_older_from?;
-        if self.call.now() < from {
-            return None;
-        }
-        if self.call.settings.config.always_delete {
-            return Some(0);
-        }
-        match self.row.account.delete {
-            DeletePolicy::Never => None,
-            DeletePolicy::Now => Some(0),
-            DeletePolicy::AfterDays(days) => Some(u64::from(days) * DAY_S),
-        }
     }
 
     pub fn pipelines(&self, announced: bool) -> bool {
@@ -417,17 +283,12 @@ impl Visit {
             return Ok(());
         }
         self.told = Instant::now();
-        self.call
-            .pump
-            .event_if_room(self.event(EventKind::Progress, None, None));
+        self.call.pump.event_if_room(self.event(EventKind::Progress, None, None));
         if self.written.elapsed() < WRITE_EVERY {
             return Ok(());
         }
         self.written = Instant::now();
-        let progress = Progress {
-            at: self.call.now(),
-            counts: self.counts,
-        };
+        let progress = Progress { at: self.call.now(), counts: self.counts };
         let lease = self.lease.clone();
         let step = move |store: &dyn crate::store::Store| {
             store.update_state_fenced(&lease, &mut |state| state.progress = Some(progress))
@@ -439,19 +300,10 @@ impl Visit {
     }
 
     pub async fn set_aside(&self, row: &LedgerRow) {
-        let uidl = row
-            .uidl
-            .as_deref()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
-        let message = format!(
-            "a message of {} bytes (UIDL {uidl}) ended three sessions: {}",
-            row.size, row.reason
-        );
-        Line::new("set_aside")
-            .field("account", &self.row.account.id)
-            .field("text", &message)
-            .warn();
+        let uidl = row.uidl.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        let message =
+            format!("a message of {} bytes (UIDL {uidl}) ended three sessions: {}", row.size, row.reason);
+        Line::new("set_aside").field("account", &self.row.account.id).field("text", &message).warn();
         let error = Error::new(Status::Transient, "message.set_aside", message)
             .advice("All other mail is collected. This message is tried again once a day and never deleted.");
         self.tell(EventKind::SetAside, None, Some(&error)).await;

@@ -54,10 +54,7 @@ impl Door {
 
     fn enter(&self) -> Result<Running<'_>> {
         let this = std::process::id();
-        match self
-            .running
-            .compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed)
-        {
+        match self.running.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {}
             Err(process) if process == this => {
                 return Err(Error::new(
@@ -193,10 +190,7 @@ pub unsafe fn destroy(mp: *mut abi::Instance) {
         return;
     };
     let this = std::process::id();
-    match held
-        .running
-        .compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed)
-    {
+    match held.running.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
         Ok(_) => {}
         // The running call tells the host, on the thread where callbacks belong.
         Err(process) if process == this => {
@@ -271,10 +265,7 @@ mod tests {
     #[test]
     fn i04_a_panicking_step_of_the_store_botches_the_instance_though_the_call_ends_well() {
         let mp = instance();
-        assert_eq!(
-            with(mp, |host| pump::run(host, 1 << 16, |pump| pump.botch())).0,
-            abi::OK
-        );
+        assert_eq!(with(mp, |host| pump::run(host, 1 << 16, |pump| pump.botch())).0, abi::OK);
         assert!(is_botched(mp));
         // SAFETY: `mp` is from `instance`, and not used again.
         unsafe { destroy(mp) };
@@ -316,9 +307,7 @@ mod tests {
                 Ok(())
             });
             assert!(door.cancel.load(Ordering::Acquire));
-            call(mp, std::ptr::null_mut(), Reach::Long, |_, _| {
-                Err(null("an argument"))
-            });
+            call(mp, std::ptr::null_mut(), Reach::Long, |_, _| Err(null("an argument")));
             assert!(!door.cancel.load(Ordering::Acquire));
             destroy(mp);
         }

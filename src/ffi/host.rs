@@ -32,11 +32,7 @@ impl HostSide {
             Error::new(
                 Status::Argument,
                 "argument.log_level",
-                format!(
-                    "host.log_level is {}; it is 0 to {}",
-                    host.log_level,
-                    abi::LOG_TRACE
-                ),
+                format!("host.log_level is {}; it is 0 to {}", host.log_level, abi::LOG_TRACE),
             )
             .advice("This is a mistake in the program that calls multipop.")
         })?;
@@ -46,11 +42,7 @@ impl HostSide {
             user: host.user,
             log: host.log,
             event: host.event,
-            level: if host.log.is_some() {
-                level
-            } else {
-                LevelFilter::Off
-            },
+            level: if host.log.is_some() { level } else { LevelFilter::Off },
             name: name.map_or_else(|| "host".to_owned(), |name| name.as_str().to_owned()),
         })
     }

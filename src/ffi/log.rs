@@ -32,9 +32,7 @@ pub fn install() {
     }
     log::set_max_level(LevelFilter::Trace);
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
+        let place = panic.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
         if let Some(line) = line::panicked(&place, words(panic.payload())) {
             let _ = PANIC.try_with(|kept| kept.replace(Some(line)));
         }

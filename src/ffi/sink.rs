@@ -43,12 +43,8 @@ impl SinkSide {
 }
 
 fn missing(name: &str) -> Error {
-    Error::new(
-        Status::Argument,
-        "argument.sink",
-        format!("the sink has no {name}"),
-    )
-    .advice("A sink needs begin, data, end and abort; offer and flush are optional.")
+    Error::new(Status::Argument, "argument.sink", format!("the sink has no {name}"))
+        .advice("A sink needs begin, data, end and abort; offer and flush are optional.")
 }
 
 /// One call's view of the host. Without a sink no message can come.
@@ -60,11 +56,7 @@ pub struct Callbacks<'a> {
 
 impl<'a> Callbacks<'a> {
     pub fn new(host: &'a HostSide) -> Callbacks<'a> {
-        Callbacks {
-            host,
-            sink: None,
-            botched: false,
-        }
+        Callbacks { host, sink: None, botched: false }
     }
 
     pub fn with_sink(&mut self, sink: SinkSide) {
@@ -103,9 +95,7 @@ impl Host for Callbacks<'_> {
         let texts = Texts::new(message);
         let message = texts.message(message);
         // SAFETY: the host gave this function for this `user`; the message outlives the call.
-        side.ask(Place::Offer, |reason| unsafe {
-            offer(side.sink.user, &message, reason)
-        })
+        side.ask(Place::Offer, |reason| unsafe { offer(side.sink.user, &message, reason) })
     }
 
     fn begin(&mut self, message: &Message) -> (Reply, Cookie) {
@@ -128,13 +118,7 @@ impl Host for Callbacks<'_> {
         };
         // SAFETY: the host gave this function for this `user`; the cookie is what it left in `begin`.
         side.ask(Place::Data, |reason| unsafe {
-            (side.data)(
-                side.sink.user,
-                pointer(cookie),
-                bytes.as_ptr(),
-                bytes.len(),
-                reason,
-            )
+            (side.data)(side.sink.user, pointer(cookie), bytes.as_ptr(), bytes.len(), reason)
         })
     }
 
@@ -143,9 +127,7 @@ impl Host for Callbacks<'_> {
             return no_sink();
         };
         // SAFETY: as in `data`.
-        side.ask(Place::End, |reason| unsafe {
-            (side.end)(side.sink.user, pointer(cookie), reason)
-        })
+        side.ask(Place::End, |reason| unsafe { (side.end)(side.sink.user, pointer(cookie), reason) })
     }
 
     fn abort(&mut self, cookie: Cookie) {
@@ -184,10 +166,7 @@ impl SinkSide {
     fn ask(&self, place: Place, answer: impl FnOnce(*mut abi::Reason) -> i32) -> Reply {
         let mut reason = abi::Reason::INIT;
         let number = answer(&mut reason);
-        Reply {
-            answer: proved(number, place, self.sink.flush.is_some()),
-            reason: taken(&reason.text),
-        }
+        Reply { answer: proved(number, place, self.sink.flush.is_some()), reason: taken(&reason.text) }
     }
 }
 
@@ -211,10 +190,7 @@ fn proved(number: i32, place: Place, has_flush: bool) -> Answer {
 
 /// The engine asks for no message in a call without a sink; if it did, nothing must be taken as delivered.
 fn no_sink() -> Reply {
-    Reply {
-        answer: Answer::Stop,
-        reason: String::new(),
-    }
+    Reply { answer: Answer::Stop, reason: String::new() }
 }
 
 fn pointer(cookie: Cookie) -> *mut c_void {
@@ -248,11 +224,7 @@ impl Texts {
     fn message(&self, message: &Message) -> abi::Message {
         abi::Message {
             struct_size: size_of::<abi::Message>() as u32,
-            flags: if message.may_repeat {
-                abi::MESSAGE_MAY_REPEAT
-            } else {
-                0
-            },
+            flags: if message.may_repeat { abi::MESSAGE_MAY_REPEAT } else { 0 },
             account: self.account.as_ptr(),
             owner: self.owner.as_ptr(),
             deliver_to: self.deliver_to.as_ptr(),
@@ -274,9 +246,7 @@ mod tests {
     #[test]
     fn every_answer_is_taken_only_where_the_header_lists_it() {
         let allowed = |place| -> Vec<i32> {
-            (-1..=9)
-                .filter(|n| !matches!(proved(*n, place, true), Answer::Invalid(_)))
-                .collect()
+            (-1..=9).filter(|n| !matches!(proved(*n, place, true), Answer::Invalid(_))).collect()
         };
         assert_eq!(allowed(Place::Offer), (0..=7).collect::<Vec<_>>());
         assert_eq!(allowed(Place::Begin), (0..=7).collect::<Vec<_>>());

@@ -115,10 +115,7 @@ unsafe fn size_of_host<T: Versioned>(from: *const T) -> Result<usize> {
         )));
     }
     if size > LARGEST {
-        return Err(abi(format!(
-            "{}: struct_size is {size}, above {LARGEST}",
-            T::NAME
-        )));
+        return Err(abi(format!("{}: struct_size is {size}, above {LARGEST}", T::NAME)));
     }
     Ok(size)
 }
@@ -126,9 +123,7 @@ unsafe fn size_of_host<T: Versioned>(from: *const T) -> Result<usize> {
 /// A flag this version does not have is a wish it cannot fulfil.
 pub fn known_flags(name: &str, flags: u32, known: u32) -> Result<()> {
     if flags & !known != 0 {
-        return Err(abi(format!(
-            "{name}: flags {flags:#x} are not known to this version of the library"
-        )));
+        return Err(abi(format!("{name}: flags {flags:#x} are not known to this version of the library")));
     }
     Ok(())
 }
@@ -184,10 +179,7 @@ mod tests {
     #[test]
     fn wrong_sizes_are_refused() {
         for size in [0, 4, 31, 4097, u32::MAX] {
-            let fetch = Fetch {
-                struct_size: size,
-                ..Fetch::INIT
-            };
+            let fetch = Fetch { struct_size: size, ..Fetch::INIT };
             // SAFETY: nothing but the size is read.
             assert_eq!(unsafe { read(&fetch) }.err().unwrap().status, Status::Abi);
         }
@@ -200,13 +192,7 @@ mod tests {
         let size = report.known.struct_size;
         // SAFETY: the stated size is there.
         let place = unsafe { Place::new(&raw mut report.known) }.unwrap();
-        place.write(&Report {
-            bytes: 5,
-            ..Report::INIT
-        });
-        assert_eq!(
-            (report.known.bytes, report.known.struct_size, report.tail),
-            (5, size, [9; 16])
-        );
+        place.write(&Report { bytes: 5, ..Report::INIT });
+        assert_eq!((report.known.bytes, report.known.struct_size, report.tail), (5, size, [9; 16]));
     }
 }

@@ -21,11 +21,8 @@ pub fn tell(err: &Place<abi::Error>, outcome: &Result<()>) -> i32 {
 }
 
 fn detail(error: &Error) -> abi::Error {
-    let mut detail = abi::Error {
-        status: error.status.code(),
-        retry_after_s: error.retry_after_s,
-        ..abi::Error::INIT
-    };
+    let mut detail =
+        abi::Error { status: error.status.code(), retry_after_s: error.retry_after_s, ..abi::Error::INIT };
     fill(&mut detail.cause, error.cause);
     fill(&mut detail.provider_code, &error.provider_code);
     fill(&mut detail.message, &error.message);

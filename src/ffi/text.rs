@@ -73,10 +73,7 @@ pub unsafe fn session(from: *const c_char) -> Result<Zeroizing<String>> {
     // SAFETY: the caller's promise.
     let text = unsafe { any(from, "session", *SESSION_BYTES.end()) }?;
     if !SESSION_BYTES.contains(&text.len()) {
-        return Err(refused(
-            "session",
-            format!("is shorter than {} bytes", SESSION_BYTES.start()),
-        ));
+        return Err(refused("session", format!("is shorter than {} bytes", SESSION_BYTES.start())));
     }
     Ok(text)
 }
@@ -95,11 +92,7 @@ pub unsafe fn give(out: *mut *mut c_char, text: &str) -> Result<()> {
     unsafe {
         let copy = libc::malloc(text.len() + 1).cast::<c_char>();
         if copy.is_null() {
-            return Err(Error::new(
-                Status::Resources,
-                "resources.memory",
-                "no memory for the answer",
-            ));
+            return Err(Error::new(Status::Resources, "resources.memory", "no memory for the answer"));
         }
         std::ptr::copy_nonoverlapping(text.as_ptr().cast(), copy, text.len());
         copy.add(text.len()).write(0);
@@ -117,10 +110,7 @@ pub unsafe fn free(text: *mut c_char) {
 
 /// Text for a callback. What cannot stand in it becomes a space, so that a log line stays one line.
 pub fn c_text(text: &str) -> CString {
-    let one_line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // NUL is a control character.
     CString::new(one_line).unwrap_or_default()
 }
@@ -146,11 +136,7 @@ pub fn fill(field: &mut [c_char], text: &str) {
 
 /// What a host left in a fixed field, whether it is terminated or valid or not.
 pub fn taken(field: &[c_char]) -> String {
-    let bytes: Vec<u8> = field
-        .iter()
-        .map(|c| *c as u8)
-        .take_while(|byte| *byte != 0)
-        .collect();
+    let bytes: Vec<u8> = field.iter().map(|c| *c as u8).take_while(|byte| *byte != 0).collect();
     String::from_utf8_lossy(&bytes)
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -176,19 +162,14 @@ mod tests {
     #[test]
     fn what_a_host_leaves_in_a_field_is_taken_as_one_line() {
         assert_eq!(taken(&[b'a' as c_char; 4]), "aaaa");
-        assert_eq!(
-            taken(&[b'a', b'\r', b'\n', 0xff, b'b'].map(|b| b as c_char)),
-            "a  \u{fffd}b"
-        );
+        assert_eq!(taken(&[b'a', b'\r', b'\n', 0xff, b'b'].map(|b| b as c_char)), "a  \u{fffd}b");
     }
 
     #[test]
     fn bad_text_is_refused() {
         let status = |bytes: &[u8]| {
             // SAFETY: terminated by the caller.
-            unsafe { required(bytes.as_ptr().cast(), "x", 4) }
-                .map(|text| text.len())
-                .map_err(|e| e.status)
+            unsafe { required(bytes.as_ptr().cast(), "x", 4) }.map(|text| text.len()).map_err(|e| e.status)
         };
         assert_eq!(status(b"abcd\0"), Ok(4));
         assert_eq!(status(b"abcde\0"), Err(Status::Argument));

@@ -47,18 +47,12 @@ enum Stream {
 impl Wire {
     /// TLS from the first byte.
     pub fn secured(stream: TlsStream<TcpStream>, limits: Limits) -> Wire {
-        Wire::new(
-            Stream::Tls(Box::new(stream)),
-            Session::new(true, Greeting::Expected, limits),
-        )
+        Wire::new(Stream::Tls(Box::new(stream)), Session::new(true, Greeting::Expected, limits))
     }
 
     /// In clear, only to say STLS.
     pub fn plain(stream: TcpStream, limits: Limits) -> Wire {
-        Wire::new(
-            Stream::Plain(stream),
-            Session::new(false, Greeting::Expected, limits),
-        )
+        Wire::new(Stream::Plain(stream), Session::new(false, Greeting::Expected, limits))
     }
 
     fn new(stream: Stream, session: Session) -> Wire {
@@ -134,10 +128,8 @@ impl Wire {
         if self.start == self.end {
             return Ok(None);
         }
-        let (used, event) = self
-            .session
-            .next(&self.buffer[self.start..self.end])
-            .map_err(|e| out_of_step(e.to_string()))?;
+        let (used, event) =
+            self.session.next(&self.buffer[self.start..self.end]).map_err(|e| out_of_step(e.to_string()))?;
         self.start += used;
         Ok(event)
     }
@@ -151,9 +143,7 @@ impl Wire {
         if self.end == self.buffer.len() {
             if self.start == 0 {
                 // `step` takes all it is given; what is left over here would be a session that waits for more.
-                return Err(Error::bug(
-                    "the read buffer is full of bytes the session did not take",
-                ));
+                return Err(Error::bug("the read buffer is full of bytes the session did not take"));
             }
             self.buffer.copy_within(self.start.., 0);
             self.end -= self.start;
@@ -227,16 +217,9 @@ impl Wire {
             Cut::Nothing => ("connection.closed", "between commands".to_owned()),
             Cut::Greeting => ("connection.no_greeting", "before its greeting".to_owned()),
             Cut::Message(number) => ("connection.in_message", format!("inside message {number}")),
-            Cut::Reply(command) => (
-                "connection.no_reply",
-                format!("in place of its reply to {command}"),
-            ),
+            Cut::Reply(command) => ("connection.no_reply", format!("in place of its reply to {command}")),
         };
-        Error::new(
-            Status::Transient,
-            cause,
-            format!("the connection broke {at}: {why}"),
-        )
+        Error::new(Status::Transient, cause, format!("the connection broke {at}: {why}"))
     }
 }
 

@@ -5,9 +5,7 @@ use super::limits::{SASL_MECHANISM_BYTES, SASL_MECHANISMS};
 
 impl Capabilities {
     pub(super) fn take(&mut self, line: &[u8]) {
-        let mut words = line
-            .split(|byte| byte.is_ascii_whitespace())
-            .filter(|word| !word.is_empty());
+        let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
         let Some(tag) = words.next() else {
             return;
         };

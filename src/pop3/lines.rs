@@ -45,10 +45,6 @@ impl Lines {
             &self.held
         };
         let text = whole.strip_suffix(b"\r").unwrap_or(whole);
-        Ok(Some(Line {
-            text,
-            crlf: text.len() != whole.len(),
-            taken: end + 1,
-        }))
+        Ok(Some(Line { text, crlf: text.len() != whole.len(), taken: end + 1 }))
     }
 }

@@ -49,8 +49,7 @@ impl Listing {
             return Err("it is too large".to_owned());
         }
         // Both fit: LISTING_BYTES is below 2^32 and UIDL_BYTES below 2^16.
-        self.entries
-            .push((number, self.bytes.len() as u32, uidl.len() as u16));
+        self.entries.push((number, self.bytes.len() as u32, uidl.len() as u16));
         self.bytes.extend_from_slice(uidl);
         Ok(())
     }
@@ -148,9 +147,7 @@ impl Maildrop {
                 return Err(format!("message {due} is missing"));
             }
             if number < due {
-                return Err(format!(
-                    "message {number} stands there twice, or after its deletion"
-                ));
+                return Err(format!("message {number} stands there twice, or after its deletion"));
             }
             due = due.saturating_add(1);
         }
@@ -159,10 +156,9 @@ impl Maildrop {
             return Err(format!("message {due} is missing"));
         }
         match self.total {
-            Some(total) if total != due - 1 => Err(format!(
-                "it ends at message {} of the {total} that STAT counted",
-                due - 1
-            )),
+            Some(total) if total != due - 1 => {
+                Err(format!("it ends at message {} of the {total} that STAT counted", due - 1))
+            }
             _ => Ok(()),
         }
     }
@@ -170,9 +166,7 @@ impl Maildrop {
 
 /// Count and octets on STAT's status line.
 pub(super) fn stat(text: &[u8]) -> Option<(u32, u64)> {
-    let mut words = text
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let count = words.next().and_then(decimal)?;
     let octets = words.next().and_then(decimal)?;
     Some((u32::try_from(count).ok()?, octets))

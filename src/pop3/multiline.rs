@@ -39,12 +39,7 @@ pub(super) enum Piece<'a> {
 
 impl Default for Unstuffer {
     fn default() -> Self {
-        Unstuffer {
-            dotted: Finder::new(b"\n."),
-            place: Place::Start,
-            after_crlf: true,
-            cr: false,
-        }
+        Unstuffer { dotted: Finder::new(b"\n."), place: Place::Start, after_crlf: true, cr: false }
     }
 }
 

@@ -96,10 +96,7 @@ impl ResponseCode {
                     && code[..name.len()].eq_ignore_ascii_case(name)
                     && matches!(code.get(name.len()), None | Some(b'/'))
             })
-            .map_or_else(
-                || ResponseCode::Other(printable(code, QUOTE_CHARS)),
-                |(_, code)| code,
-            )
+            .map_or_else(|| ResponseCode::Other(printable(code, QUOTE_CHARS)), |(_, code)| code)
     }
 }
 

@@ -52,11 +52,7 @@ impl Exchange {
             mechanism: login.mechanism,
             line: encode(&message(login)),
             token: Zeroizing::new(login.token.expose().as_bytes().to_vec()),
-            step: if login.initial_response {
-                Step::Early
-            } else {
-                Step::Bare
-            },
+            step: if login.initial_response { Step::Early } else { Step::Bare },
             status: None,
         };
         output.push(b"AUTH ");
@@ -112,9 +108,7 @@ impl Exchange {
         };
         mark(&self.token, self.token.len().clamp(1, SECRET_RUN));
         mark(&self.line, SECRET_RUN);
-        text.char_indices()
-            .map(|(at, c)| if secret[at] { '*' } else { c })
-            .collect()
+        text.char_indices().map(|(at, c)| if secret[at] { '*' } else { c }).collect()
     }
 
     fn send(&mut self, output: &mut Output) {

@@ -34,28 +34,12 @@ impl Instance {
             OPERATOR => Actor::Operator,
             owner => Actor::Owner(owner.to_owned()),
         };
-        let what = What {
-            actor,
-            account: request.account.map(str::to_owned),
-            regardless: request.now,
-        };
-        let after = if request.deadline_s == 0 {
-            DEADLINE_S
-        } else {
-            request.deadline_s
-        };
-        let ran = self.run_long(host, Duration::from_secs(after.into()), |call| {
-            pass::pass(call, what)
-        });
+        let what = What { actor, account: request.account.map(str::to_owned), regardless: request.now };
+        let after = if request.deadline_s == 0 { DEADLINE_S } else { request.deadline_s };
+        let ran = self.run_long(host, Duration::from_secs(after.into()), |call| pass::pass(call, what));
         match ran {
             Ok((report, ended)) => (ended, Some(report)),
-            Err(e) => (
-                Err(e),
-                Some(Report {
-                    next_due_s: pass::NEVER,
-                    ..Report::default()
-                }),
-            ),
+            Err(e) => (Err(e), Some(Report { next_due_s: pass::NEVER, ..Report::default() })),
         }
     }
 }

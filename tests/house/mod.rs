@@ -87,32 +87,25 @@ impl House {
             } },
         });
         change(&mut config);
+        // As the shared library does at its door.
+        if log::set_logger(&multipop::engine::line::Logger).is_ok() {
+            log::set_max_level(log::LevelFilter::Trace);
+        }
         let clock = Arc::new(SetClock(AtomicU64::new(START)));
         let instance = Instance::new("test", clock.clone());
-        let house = House {
-            dir,
-            pki,
-            tokens,
-            pop,
-            clock,
-            config,
-            instance,
-        };
+        let house = House { dir, pki, tokens, pop, clock, config, instance };
         house.configure().unwrap();
         house
     }
 
     pub fn configure(&self) -> Result<()> {
-        self.instance
-            .configure(&mut Recorder::default(), &self.config.to_string())
+        self.instance.configure(&mut Recorder::default(), &self.config.to_string())
     }
 
     /// Another instance on the same store, as another process has one.
     pub fn neighbour(&self) -> Instance {
         let instance = Instance::new("neighbour", self.clock.clone());
-        instance
-            .configure(&mut Recorder::default(), &self.config.to_string())
-            .unwrap();
+        instance.configure(&mut Recorder::default(), &self.config.to_string()).unwrap();
         instance
     }
 
@@ -149,17 +142,12 @@ impl House {
             after: None,
             limit: 0,
         };
-        let json = self
-            .instance
-            .accounts(&mut Recorder::default(), &request)
-            .unwrap();
+        let json = self.instance.accounts(&mut Recorder::default(), &request).unwrap();
         serde_json::from_str::<Value>(&json).unwrap()["accounts"][0].clone()
     }
 
     pub fn act(&self, id: &str, json: Value) -> Result<Value> {
-        let out = self
-            .instance
-            .account_act(&mut Recorder::default(), "*", id, None, &json.to_string())?;
+        let out = self.instance.account_act(&mut Recorder::default(), "*", id, None, &json.to_string())?;
         Ok(serde_json::from_str(&out).unwrap())
     }
 }
@@ -170,12 +158,7 @@ pub fn fetch(
     account: Option<&str>,
     now: bool,
 ) -> (Result<()>, Report) {
-    let request = FetchRequest {
-        actor: "*",
-        account,
-        deadline_s: 60,
-        now,
-    };
+    let request = FetchRequest { actor: "*", account, deadline_s: 60, now };
     let (status, report) = instance.fetch_once(sink, &request);
     (status, report.unwrap_or_default())
 }
@@ -224,10 +207,7 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn batching() -> Recorder {
-        Recorder {
-            batching: true,
-            ..Recorder::default()
-        }
+        Recorder { batching: true, ..Recorder::default() }
     }
 
     pub fn uidls(&self) -> Vec<Vec<u8>> {
@@ -251,10 +231,7 @@ impl Recorder {
 }
 
 fn reply(answer: Answer) -> Reply {
-    Reply {
-        answer,
-        reason: String::new(),
-    }
+    Reply { answer, reason: String::new() }
 }
 
 impl Host for Recorder {
@@ -302,21 +279,13 @@ impl Host for Recorder {
         let (message, kept) = self.open.get_mut(&cookie.0).expect("data for an open message");
         kept.extend_from_slice(bytes);
         let so_far = kept.len() as u64;
-        reply(
-            self.on_data
-                .as_mut()
-                .map_or(Answer::Go, |say| say(message, so_far)),
-        )
+        reply(self.on_data.as_mut().map_or(Answer::Go, |say| say(message, so_far)))
     }
 
     fn end(&mut self, cookie: Cookie) -> Reply {
         self.thread();
         let (message, bytes) = self.open.remove(&cookie.0).expect("end of an open message");
-        let default = if self.batching {
-            Answer::Queued
-        } else {
-            Answer::Taken
-        };
+        let default = if self.batching { Answer::Queued } else { Answer::Taken };
         let answer = self.on_end.as_mut().map_or(default, |say| say(&message));
         if matches!(answer, Answer::Taken | Answer::Queued) {
             self.delivered.push(Delivered {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::rig::openid::{CLIENT_ID, CLIENT_SECRET};
 use crate::rig::{Options, REDIRECT_URI, Rig, server};
-use crate::{ALICE, OK, SESSION};
+use crate::{ALICE, BOB, OK, SESSION};
 
 pub struct Host {
     pub rig: Rig,
@@ -32,24 +32,26 @@ impl Host {
         let config = config(&rig, &dir, mechanism);
         std::fs::write(&config_file, config.to_string()).expect("the configuration");
         let program = compile(&dir);
-        Host {
-            rig,
-            program,
-            config_file,
-            maildir,
-            shown: Default::default(),
-        }
+        Host { rig, program, config_file, maildir, shown: Default::default() }
     }
 
     pub fn authorize(&self) -> String {
-        let answer = self.run(&["authorize", "alice", SESSION]);
+        self.authorize_account("alice")
+    }
+
+    fn authorize_account(&self, account: &str) -> String {
+        let answer = self.run(&["authorize", account, SESSION]);
         assert_eq!(answer.status(), OK, "{answer:?}");
         answer.text("url").to_owned()
     }
 
     /// The whole consent, as the owner.
     pub fn connect(&self) {
-        let redirect = self.rig.browser().consent(&self.authorize(), ALICE);
+        self.connect_account("alice", ALICE);
+    }
+
+    pub fn connect_account(&self, account: &str, login: &str) {
+        let redirect = self.rig.browser().consent(&self.authorize_account(account), login);
         assert!(redirect.starts_with(REDIRECT_URI), "{redirect}");
         let answer = self.run(&["callback", SESSION, &redirect]);
         assert_eq!(answer.status(), OK, "{answer:?}");
@@ -62,37 +64,34 @@ impl Host {
 
     pub fn delivered(&self) -> Vec<Vec<u8>> {
         let new = std::fs::read_dir(self.maildir.join("new")).expect("the Maildir");
-        new.flatten()
-            .map(|entry| std::fs::read(entry.path()).expect("a message"))
-            .collect()
+        new.flatten().map(|entry| std::fs::read(entry.path()).expect("a message")).collect()
     }
 
     pub fn run(&self, step: &[&str]) -> Answer {
-        let library = library();
-        let output = Command::new(&self.program)
-            .arg(library)
+        self.finish(self.spawn(step))
+    }
+
+    /// The same, not waited for.
+    pub fn spawn(&self, step: &[&str]) -> Child {
+        Command::new(&self.program)
+            .arg(library())
             .arg(&self.config_file)
             .args(step)
-            .output()
-            .expect("the C host starts");
-        let (said, log) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-        assert!(
-            output.status.success(),
-            "{:?}: {}\n{said}{log}",
-            step[0],
-            output.status
-        );
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the C host starts")
+    }
+
+    pub fn finish(&self, child: Child) -> Answer {
+        let output = child.wait_with_output().expect("the C host ends");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}\n{said}{log}", output.status);
         self.shown.borrow_mut().push_str(&log);
-        let lines = said
-            .lines()
-            .map(|line| line.split_once(' ').unwrap_or((line, "")));
+        let lines = said.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
         Answer {
-            lines: lines
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            lines: lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             log: log.into(),
         }
     }
@@ -102,17 +101,11 @@ impl Host {
         self.rig.provider.stop();
         let shown = self.shown.borrow();
         assert!(shown.contains("event="), "the log was not captured");
-        assert!(
-            !shown.contains(CLIENT_SECRET),
-            "the client's secret is in the log"
-        );
+        assert!(!shown.contains(CLIENT_SECRET), "the client's secret is in the log");
         let bearer = "Bearer ";
         assert!(!shown.contains(bearer), "a bearer token is in the log");
         let given = self.rig.provider.given();
-        assert!(
-            given.iter().any(|(kind, _)| kind == "RefreshToken"),
-            "nothing was given"
-        );
+        assert!(given.iter().any(|(kind, _)| kind == "RefreshToken"), "nothing was given");
         for (kind, token) in given {
             assert!(!shown.contains(&token), "a {kind} is in the log");
             for file in ["store.db", "store.db-wal"] {
@@ -134,26 +127,29 @@ pub struct Answer {
 
 impl Answer {
     pub fn text(&self, name: &str) -> &str {
-        self.lines
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name} in {self:?}"))
+        self.lines.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
     pub fn number(&self, name: &str) -> u64 {
-        self.text(name)
-            .parse()
-            .unwrap_or_else(|_| panic!("{name} is no number in {self:?}"))
+        self.text(name).parse().unwrap_or_else(|_| panic!("{name} is no number in {self:?}"))
     }
 
     pub fn status(&self) -> i32 {
-        self.text("status")
-            .parse()
-            .unwrap_or_else(|_| panic!("no status in {self:?}"))
+        self.text("status").parse().unwrap_or_else(|_| panic!("no status in {self:?}"))
     }
 }
 
 fn config(rig: &Rig, dir: &Path, mechanism: &str) -> Value {
     let server = format!("127.0.0.1:{}", rig.dovecot.pop3s_port);
+    let account = |owner: &str, user: &str| {
+        json!({
+            "owner": owner,
+            "deliver_to": owner,
+            "provider": "contoso",
+            "server": server,
+            "user": user,
+        })
+    };
     json!({
         "store": dir.join("store.db"),
         "keys": [dir.join("key")],
@@ -175,13 +171,10 @@ fn config(rig: &Rig, dir: &Path, mechanism: &str) -> Value {
             "servers": [server],
             "mechanism": mechanism,
         } },
-        "accounts": { "alice": {
-            "owner": "alice@example.com",
-            "deliver_to": "alice@example.com",
-            "provider": "contoso",
-            "server": server,
-            "user": ALICE,
-        } },
+        "accounts": {
+            "alice": account("alice@example.com", ALICE),
+            "bob": account("bob@example.com", BOB),
+        },
     })
 }
 
@@ -190,15 +183,7 @@ fn compile(dir: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = dir.join("collect");
     let output = Command::new(server::program("cc"))
-        .args([
-            "-std=c99",
-            "-Wall",
-            "-Wextra",
-            "-Wpedantic",
-            "-Werror",
-            "-O1",
-            "-I",
-        ])
+        .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-I"])
         .arg(root.join("include"))
         .arg("-o")
         .arg(&program)
@@ -206,11 +191,7 @@ fn compile(dir: &Path) -> PathBuf {
         .arg("-ldl")
         .output()
         .expect("the C compiler starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     program
 }
 
@@ -218,10 +199,6 @@ fn compile(dir: &Path) -> PathBuf {
 fn library() -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let library = test.with_file_name("libmultipop.so");
-    assert!(
-        library.exists(),
-        "the library was not built: {}",
-        library.display()
-    );
+    assert!(library.exists(), "the library was not built: {}", library.display());
     library
 }

@@ -17,15 +17,8 @@ const ROWS: [&[&str]; 6] = [
 pub const MOST_LINES: usize = 400;
 
 /// Macros that write to the host's streams, and those that leave work undone.
-const FORBIDDEN_MACROS: [&str; 7] = [
-    "print",
-    "println",
-    "eprint",
-    "eprintln",
-    "dbg",
-    "todo",
-    "unimplemented",
-];
+const FORBIDDEN_MACROS: [&str; 7] =
+    ["print", "println", "eprint", "eprintln", "dbg", "todo", "unimplemented"];
 
 /// Everything wrong with one file of `src/`.
 pub fn check(path: &str, text: &str) -> Vec<String> {
@@ -131,10 +124,7 @@ fn follow(tokens: &[Token], mut i: usize, here: &[String], targets: &mut Vec<(St
                 while tokens.get(i).is_some_and(|token| token.text != "}") {
                     i = follow(tokens, i, &module, targets);
                     // An alias (`as name`) and the comma belong to the entry.
-                    while tokens
-                        .get(i)
-                        .is_some_and(|token| token.text != "," && token.text != "}")
-                    {
+                    while tokens.get(i).is_some_and(|token| token.text != "," && token.text != "}") {
                         i += 1;
                     }
                     if tokens.get(i).is_some_and(|token| token.text == ",") {
@@ -182,10 +172,7 @@ fn row_of(room: &str) -> Option<usize> {
 
 /// `src/store/sqlite.rs` is the module `[store, sqlite]`; `src/lib.rs` is the root.
 fn module_of(path: &str) -> Vec<String> {
-    let inner = path
-        .strip_prefix("src/")
-        .and_then(|path| path.strip_suffix(".rs"))
-        .expect("a file of src/");
+    let inner = path.strip_prefix("src/").and_then(|path| path.strip_suffix(".rs")).expect("a file of src/");
     let mut module: Vec<String> = inner.split('/').map(str::to_owned).collect();
     module.pop_if(|last| last == "mod" || last == "lib");
     module

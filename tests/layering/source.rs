@@ -27,6 +27,7 @@ pub struct Token {
 pub fn tokens(text: &str) -> Vec<Token> {
     let bytes = text.as_bytes();
     let mut tokens = Vec::new();
+    let mut line = 1;
     let mut i = 0;
     while i < bytes.len() {
         let rest = &text[i..];
@@ -40,25 +41,17 @@ pub fn tokens(text: &str) -> Vec<Token> {
             b'b' if rest[1..].starts_with('\'') => 1 + quoted(&rest[1..], '\''),
             byte if byte.is_ascii_whitespace() => 1,
             byte => {
-                let name = rest
-                    .find(|c: char| !c.is_alphanumeric() && c != '_')
-                    .unwrap_or(rest.len());
-                let sign = if rest.starts_with("::") {
-                    2
-                } else {
-                    rest.chars().next().map_or(1, char::len_utf8)
-                };
+                let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let sign =
+                    if rest.starts_with("::") { 2 } else { rest.chars().next().map_or(1, char::len_utf8) };
                 let length = if name > 0 { name } else { sign };
                 if byte != b'$' {
-                    let line = 1 + text[..i].matches('\n').count();
-                    tokens.push(Token {
-                        text: rest[..length].to_owned(),
-                        line,
-                    });
+                    tokens.push(Token { text: rest[..length].to_owned(), line });
                 }
                 length
             }
         };
+        line += rest[..length].matches('\n').count();
         i += length;
     }
     tokens
@@ -102,11 +95,7 @@ fn character_or_lifetime(rest: &str) -> usize {
     match (after.next(), after.next()) {
         (Some('\\'), _) => quoted(rest, '\''),
         (Some(c), Some('\'')) => 2 + c.len_utf8(),
-        _ => {
-            1 + rest[1..]
-                .find(|c: char| !c.is_alphanumeric() && c != '_')
-                .unwrap_or(rest.len() - 1)
-        }
+        _ => 1 + rest[1..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len() - 1),
     }
 }
 
@@ -122,21 +111,14 @@ fn raw_text(rest: &str) -> Option<usize> {
 
 /// Every `.rs` file below `dir`, with its path from `root`.
 pub fn collect(root: &Path, dir: &Path, files: &mut Vec<(String, String)>) {
-    let mut entries: Vec<_> = fs::read_dir(dir)
-        .expect("a source folder")
-        .flatten()
-        .map(|e| e.path())
-        .collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(dir).expect("a source folder").flatten().map(|e| e.path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
             collect(root, &path, files);
         } else if path.extension().is_some_and(|ext| ext == "rs") {
-            let name = path
-                .strip_prefix(root)
-                .expect("below the root")
-                .to_string_lossy()
-                .into_owned();
+            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
             files.push((name, fs::read_to_string(&path).expect("a source file")));
         }
     }

@@ -31,11 +31,7 @@ fn i07_lines_without_end() {
 
     let mut talk = Talk::greeted();
     let token = token();
-    talk.send(Command::Login(login(
-        Mechanism::Xoauth2,
-        "alice@contoso.example",
-        &token,
-    )));
+    talk.send(Command::Login(login(Mechanism::Xoauth2, "alice@contoso.example", &token)));
     talk.says("+ ");
     assert!(endless(&mut talk) <= STATUS_LINE_BYTES);
 
@@ -75,10 +71,7 @@ fn i07_capabilities_without_end() {
 fn i07_mechanisms_without_end() {
     let mut talk = Talk::greeted();
     talk.send(Command::Capa);
-    talk.says(format!(
-        "+OK\r\n{}.\r\n",
-        format!("SASL {}\r\n", "M ".repeat(1000)).repeat(100)
-    ));
+    talk.says(format!("+OK\r\n{}.\r\n", format!("SASL {}\r\n", "M ".repeat(1000)).repeat(100)));
     let heard = talk.heard();
     assert!(matches!(heard.as_slice(), [Heard::Capabilities(found)] if found.sasl.len() == SASL_MECHANISMS));
 }
@@ -100,10 +93,7 @@ fn i07_listing_longer_than_configured() {
 
 #[test]
 fn i07_listing_larger_than_its_octets() {
-    let limits = Limits {
-        listing_entries: 1_000_000,
-        ..LIMITS
-    };
+    let limits = Limits { listing_entries: 1_000_000, ..LIMITS };
     let mut talk = Talk::new(Session::new(true, Greeting::Done, limits));
     talk.send(Command::Uidl);
     talk.says("+OK\r\n");

@@ -18,10 +18,7 @@ fn entry(number: u32, uidl: &str) -> (u32, Vec<u8>) {
 
 #[test]
 fn plain_and_empty_listings() {
-    assert_eq!(
-        uidl("1 a\r\n2 b\r\n.\r\n").heard(),
-        [Heard::Uidl(vec![entry(1, "a"), entry(2, "b")])]
-    );
+    assert_eq!(uidl("1 a\r\n2 b\r\n.\r\n").heard(), [Heard::Uidl(vec![entry(1, "a"), entry(2, "b")])]);
     assert_eq!(uidl(".\r\n").heard(), [Heard::Uidl(vec![])]);
 }
 
@@ -31,12 +28,7 @@ fn spaces_too_many_long_and_eight_bit_uidls_are_taken() {
     let mut talk = uidl(format!(" 1   a \r\n2 {long}\n3 b c\r\n4 \u{e9}\u{2603}\r\n.\n"));
     assert_eq!(
         talk.heard(),
-        [Heard::Uidl(vec![
-            entry(1, "a"),
-            entry(2, &long),
-            entry(3, "b c"),
-            entry(4, "\u{e9}\u{2603}"),
-        ])]
+        [Heard::Uidl(vec![entry(1, "a"), entry(2, &long), entry(3, "b c"), entry(4, "\u{e9}\u{2603}"),])]
     );
 }
 
@@ -50,10 +42,7 @@ fn two_messages_may_share_a_uidl() {
 
 #[test]
 fn another_order_is_kept_if_it_is_whole() {
-    assert_eq!(
-        uidl("2 b\r\n1 a\r\n.\r\n").heard(),
-        [Heard::Uidl(vec![entry(2, "b"), entry(1, "a")])]
-    );
+    assert_eq!(uidl("2 b\r\n1 a\r\n.\r\n").heard(), [Heard::Uidl(vec![entry(2, "b"), entry(1, "a")])]);
 }
 
 #[test]
@@ -125,21 +114,9 @@ fn gaps_are_the_deletions_of_this_session_and_no_others() {
     assert_eq!(listed(&mut after(&[2], "1 a\r\n3 c\r\n4 d\r\n.\r\n")), 3);
     assert_eq!(listed(&mut after(&[1, 4], "2 b\r\n3 c\r\n.\r\n")), 2);
     assert_eq!(listed(&mut after(&[4, 3, 2, 1], ".\r\n")), 0);
-    assert!(
-        after(&[2], "1 a\r\n2 b\r\n3 c\r\n4 d\r\n.\r\n")
-            .misfit()
-            .contains("after its deletion")
-    );
-    assert!(
-        after(&[2], "1 a\r\n4 d\r\n.\r\n")
-            .misfit()
-            .contains("3 is missing")
-    );
-    assert!(
-        after(&[4], "1 a\r\n2 b\r\n.\r\n")
-            .misfit()
-            .contains("3 is missing")
-    );
+    assert!(after(&[2], "1 a\r\n2 b\r\n3 c\r\n4 d\r\n.\r\n").misfit().contains("after its deletion"));
+    assert!(after(&[2], "1 a\r\n4 d\r\n.\r\n").misfit().contains("3 is missing"));
+    assert!(after(&[4], "1 a\r\n2 b\r\n.\r\n").misfit().contains("3 is missing"));
 }
 
 #[test]
@@ -162,10 +139,7 @@ fn refused_uidl_is_the_callers_to_judge() {
     let mut talk = Talk::greeted();
     talk.send(Command::Uidl);
     talk.says("-ERR not implemented\r\n");
-    assert!(matches!(
-        talk.heard().as_slice(),
-        [Heard::Refused(Verb::Uidl, 0, _)]
-    ));
+    assert!(matches!(talk.heard().as_slice(), [Heard::Refused(Verb::Uidl, 0, _)]));
 }
 
 #[test]

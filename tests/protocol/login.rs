@@ -52,16 +52,9 @@ fn both_mechanisms_send_the_published_lines() {
 #[test]
 fn shared_mailbox_line_of_the_exchange_transcript() {
     let mut talk = Talk::greeted();
-    talk.send(Command::Login(login(
-        Mechanism::Xoauth2,
-        "shared@contoso.example",
-        &token(),
-    )));
+    talk.send(Command::Login(login(Mechanism::Xoauth2, "shared@contoso.example", &token())));
     talk.says("+ \r\n");
-    assert_eq!(
-        talk.sent(),
-        "dXNlcj1zaGFyZWRAY29udG9zby5leGFtcGxlAWF1dGg9QmVhcmVyIFRPS0VOMTIzAQE=\r\n"
-    );
+    assert_eq!(talk.sent(), "dXNlcj1zaGFyZWRAY29udG9zby5leGFtcGxlAWF1dGg9QmVhcmVyIFRPS0VOMTIzAQE=\r\n");
 }
 
 #[test]
@@ -77,15 +70,9 @@ fn any_first_challenge_is_answered_with_the_credentials() {
 #[test]
 fn initial_response_goes_on_one_line_only_if_asked() {
     let token = token();
-    let asked = Login {
-        initial_response: true,
-        ..login(Mechanism::Xoauth2, ALICE, &token)
-    };
+    let asked = Login { initial_response: true, ..login(Mechanism::Xoauth2, ALICE, &token) };
     let mut talk = Talk::greeted();
-    assert_eq!(
-        talk.send(Command::Login(asked)),
-        format!("AUTH XOAUTH2 {XOAUTH2}")
-    );
+    assert_eq!(talk.send(Command::Login(asked)), format!("AUTH XOAUTH2 {XOAUTH2}"));
     talk.says("+OK\r\n");
     assert_eq!(talk.heard(), [Heard::Done(Verb::Login, 0)]);
 }
@@ -94,10 +81,7 @@ fn initial_response_goes_on_one_line_only_if_asked() {
 fn initial_response_that_was_overlooked_is_sent_again_and_a_refusal_is_answered() {
     for (challenge, answer) in [("+ \r\n", XOAUTH2), ("+ eyJzdGF0dXMiOiI0MDEifQ==\r\n", "\r\n")] {
         let token = token();
-        let asked = Login {
-            initial_response: true,
-            ..login(Mechanism::Xoauth2, ALICE, &token)
-        };
+        let asked = Login { initial_response: true, ..login(Mechanism::Xoauth2, ALICE, &token) };
         let mut talk = Talk::greeted();
         talk.send(Command::Login(asked));
         talk.says(challenge);
@@ -121,12 +105,7 @@ fn gmail_refuses_by_a_challenge_that_wants_an_empty_line() {
     talk.says("+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIG1hYyIsInNjb3BlIjoiaHR0cHM6Ly9tYWlsLmdvb2dsZS5jb20vIn0=\r\n");
     assert_eq!(talk.sent(), "\r\n");
     talk.says("-ERR [AUTH] Username and password not accepted.\r\n");
-    refused(
-        &mut talk,
-        Some(ResponseCode::Auth),
-        "Username and password not accepted.",
-        Some("401"),
-    );
+    refused(&mut talk, Some(ResponseCode::Auth), "Username and password not accepted.", Some("401"));
 }
 
 #[test]
@@ -135,23 +114,13 @@ fn dovecot_refuses_both_mechanisms_by_a_challenge() {
     talk.says("+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIiwic2NvcGUiOiJtYWlsIn0=\r\n");
     assert_eq!(talk.sent(), "\r\n");
     talk.says("-ERR [AUTH] Authentication failed.\r\n");
-    refused(
-        &mut talk,
-        Some(ResponseCode::Auth),
-        "Authentication failed.",
-        Some("401"),
-    );
+    refused(&mut talk, Some(ResponseCode::Auth), "Authentication failed.", Some("401"));
 
     let mut talk = answered(Mechanism::Oauthbearer);
     talk.says("+ eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=\r\n");
     assert_eq!(talk.sent(), "AQ==\r\n");
     talk.says("-ERR [AUTH] Authentication failed.\r\n");
-    refused(
-        &mut talk,
-        Some(ResponseCode::Auth),
-        "Authentication failed.",
-        Some("invalid_token"),
-    );
+    refused(&mut talk, Some(ResponseCode::Auth), "Authentication failed.", Some("invalid_token"));
 }
 
 #[test]
@@ -254,10 +223,7 @@ fn i08_no_credentials_before_tls() {
         for initial_response in [false, true] {
             let mut talk = Talk::new(Session::new(false, Greeting::Expected, LIMITS));
             talk.says("+OK\r\n");
-            let asked = Login {
-                initial_response,
-                ..login(mechanism, ALICE, &token)
-            };
+            let asked = Login { initial_response, ..login(mechanism, ALICE, &token) };
             assert_eq!(talk.session.send(Command::Login(asked)), Err(Misuse::NotSecured));
             assert_eq!(talk.sent(), "");
             assert_eq!(talk.session.outstanding(), 0);
@@ -301,10 +267,7 @@ fn control_characters_cannot_leave_the_line() {
             assert_eq!(talk.session.send(Command::Login(as_user)), Err(Misuse::Injection));
             let secret = Secret::new(bad.to_owned());
             let as_token = login(mechanism, ALICE, &secret);
-            assert_eq!(
-                talk.session.send(Command::Login(as_token)),
-                Err(Misuse::Injection)
-            );
+            assert_eq!(talk.session.send(Command::Login(as_token)), Err(Misuse::Injection));
             assert_eq!(talk.sent(), "");
             // Nothing is owed for what was not sent.
             assert_eq!(talk.send(Command::Stat), "STAT\r\n");
@@ -349,9 +312,6 @@ fn long_tokens_go_out_whole_on_one_line() {
     talk.send(Command::Login(login(Mechanism::Xoauth2, ALICE, &secret)));
     talk.says("+ \r\n");
     let line = talk.sent();
-    assert_eq!(
-        line.len(),
-        (5 + ALICE.len() + 13 + 12_000 + 2usize).div_ceil(3) * 4 + 2
-    );
+    assert_eq!(line.len(), (5 + ALICE.len() + 13 + 12_000 + 2usize).div_ceil(3) * 4 + 2);
     assert_eq!(line.matches('\n').count(), 1);
 }

@@ -17,11 +17,7 @@ fn answers_are_matched_in_order() {
     let heard = talk.heard();
     assert_eq!(
         heard[..3],
-        [
-            Heard::Begin(Verb::Retr, 1),
-            Heard::Data(1, b"one\r\n".to_vec()),
-            Heard::End(Verb::Retr, 1, 5),
-        ]
+        [Heard::Begin(Verb::Retr, 1), Heard::Data(1, b"one\r\n".to_vec()), Heard::End(Verb::Retr, 1, 5),]
     );
     assert!(matches!(heard[3], Heard::Refused(Verb::Retr, 2, _)));
     assert_eq!(
@@ -52,11 +48,7 @@ fn auth_stls_and_quit_stand_alone() {
         talk.says("+OK\r\n");
 
         talk.send(command());
-        assert_eq!(
-            talk.session.send(Command::Noop),
-            Err(Misuse::NotAlone),
-            "{alone:?}"
-        );
+        assert_eq!(talk.session.send(Command::Noop), Err(Misuse::NotAlone), "{alone:?}");
         assert_eq!(talk.session.send(command()), Err(Misuse::NotAlone), "{alone:?}");
         assert_eq!(talk.session.outstanding(), 1);
     }

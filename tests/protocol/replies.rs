@@ -98,11 +98,7 @@ fn response_codes_stand_directly_after_the_status() {
         talk.says(format!("{line}\r\n"));
         let mut expected = refusal(text);
         expected.code = code;
-        assert_eq!(
-            talk.heard(),
-            [Heard::Refused(Verb::Retr, 7, expected)],
-            "{line:?}"
-        );
+        assert_eq!(talk.heard(), [Heard::Refused(Verb::Retr, 7, expected)], "{line:?}");
     }
 }
 
@@ -117,11 +113,7 @@ fn refusals_are_printable_and_cut() {
     let [Heard::Refused(Verb::Quit, 0, refusal)] = heard.as_slice() else {
         panic!("{heard:?}");
     };
-    assert!(
-        refusal
-            .text
-            .starts_with("a\u{FFFD}[31m\u{FFFD}\u{FFFD}\u{FFFD}é x")
-    );
+    assert!(refusal.text.starts_with("a\u{FFFD}[31m\u{FFFD}\u{FFFD}\u{FFFD}é x"));
     assert_eq!(refusal.text.chars().count(), 200);
 }
 
@@ -180,22 +172,12 @@ fn servers_without_capa_have_no_capabilities() {
 
 #[test]
 fn stat_counts() {
-    for line in [
-        "+OK 2 320\r\n",
-        "+OK  2   320 \r\n",
-        "+OK 2 320 messages (320 octets)\n",
-    ] {
+    for line in ["+OK 2 320\r\n", "+OK  2   320 \r\n", "+OK 2 320 messages (320 octets)\n"] {
         let mut talk = Talk::greeted();
         assert_eq!(talk.send(Command::Stat), "STAT\r\n");
         assert_eq!(talk.says(line).heard(), [Heard::Stat(2, 320)]);
     }
-    for line in [
-        "+OK\r\n",
-        "+OK 2\r\n",
-        "+OK two 320\r\n",
-        "+OK -1 3\r\n",
-        "+OK 99999999999 1\r\n",
-    ] {
+    for line in ["+OK\r\n", "+OK 2\r\n", "+OK two 320\r\n", "+OK -1 3\r\n", "+OK 99999999999 1\r\n"] {
         let mut talk = Talk::greeted();
         talk.send(Command::Stat);
         talk.says(line);

@@ -37,14 +37,7 @@ fn line_end() -> impl Strategy<Value = &'static str> {
 }
 
 fn message() -> impl Strategy<Value = Vec<u8>> {
-    let byte = prop_oneof![
-        Just(b'.'),
-        Just(b'\r'),
-        Just(b'\n'),
-        Just(b'+'),
-        Just(b'a'),
-        any::<u8>()
-    ];
+    let byte = prop_oneof![Just(b'.'), Just(b'\r'), Just(b'\n'), Just(b'+'), Just(b'a'), any::<u8>()];
     prop::collection::vec(byte, 0..80).prop_map(|mut message| {
         message.extend_from_slice(b"\r\n");
         message
@@ -62,9 +55,7 @@ fn exchange() -> impl Strategy<Value = (Asked, Vec<u8>)> {
     };
     let listing = |asked: Asked, word: &'static str| {
         (0usize..20, line_end()).prop_map(move |(count, end)| {
-            let lines: String = (1..=count)
-                .map(|number| format!("{number} {word}{number}{end}"))
-                .collect();
+            let lines: String = (1..=count).map(|number| format!("{number} {word}{number}{end}")).collect();
             (asked.clone(), format!("+OK{end}{lines}.{end}").into_bytes())
         })
     };
@@ -82,10 +73,8 @@ fn exchange() -> impl Strategy<Value = (Asked, Vec<u8>)> {
         listing(Asked::List, "10"),
         line_end().prop_map(|end| (Asked::Stat, format!("+OK 0 0{end}").into_bytes())),
         line_end().prop_map(|end| (Asked::Noop, format!("+OK{end}").into_bytes())),
-        line_end().prop_map(|end| (
-            Asked::Capa,
-            format!("+OK{end}TOP{end}SASL XOAUTH2{end}.{end}").into_bytes()
-        )),
+        line_end()
+            .prop_map(|end| (Asked::Capa, format!("+OK{end}TOP{end}SASL XOAUTH2{end}.{end}").into_bytes())),
         (refusable, line_end())
             .prop_map(|(asked, end)| (asked, format!("-ERR [SYS/TEMP] later{end}").into_bytes())),
     ]

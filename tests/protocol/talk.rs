@@ -5,10 +5,7 @@ use multipop::pop3::{
 };
 use multipop::secret::Secret;
 
-pub const LIMITS: Limits = Limits {
-    listing_entries: 1_000,
-    message_bytes: 1 << 20,
-};
+pub const LIMITS: Limits = Limits { listing_entries: 1_000, message_bytes: 1 << 20 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
@@ -46,11 +43,7 @@ impl Talk {
     }
 
     pub fn new(session: Session) -> Talk {
-        Talk {
-            session,
-            heard: Vec::new(),
-            error: None,
-        }
+        Talk { session, heard: Vec::new(), error: None }
     }
 
     /// Sends a command and answers what went out.
@@ -70,10 +63,7 @@ impl Talk {
             match self.session.next(rest) {
                 Ok((used, event)) => {
                     assert!(used <= rest.len());
-                    assert!(
-                        event.is_some() || used == rest.len(),
-                        "all is taken where nothing is told"
-                    );
+                    assert!(event.is_some() || used == rest.len(), "all is taken where nothing is told");
                     if let Some(Event::MessageData { bytes, .. }) = &event {
                         assert!(bytes.len() <= rest.len());
                     }
@@ -120,22 +110,13 @@ fn note(heard: &mut Vec<Heard>, event: Event<'_>) {
         Event::Unwelcome(refusal) => Heard::Unwelcome(refusal),
         Event::Capabilities(found) => Heard::Capabilities(found),
         Event::Done { verb, number } => Heard::Done(verb, number),
-        Event::Refused {
-            verb,
-            number,
-            refusal,
-        } => Heard::Refused(verb, number, refusal),
+        Event::Refused { verb, number, refusal } => Heard::Refused(verb, number, refusal),
         Event::Stat { count, octets } => Heard::Stat(count, octets),
-        Event::Uidl(listing) => Heard::Uidl(
-            listing
-                .iter()
-                .map(|(number, uidl)| (number, uidl.to_vec()))
-                .collect(),
-        ),
+        Event::Uidl(listing) => {
+            Heard::Uidl(listing.iter().map(|(number, uidl)| (number, uidl.to_vec())).collect())
+        }
         Event::List(sizes) => Heard::List(
-            (1..=2_000)
-                .filter_map(|number| sizes.of(number).map(|size| (number, size)))
-                .collect(),
+            (1..=2_000).filter_map(|number| sizes.of(number).map(|size| (number, size))).collect(),
         ),
         Event::MessageBegin { verb, number } => Heard::Begin(verb, number),
         Event::MessageEnd { verb, number, octets } => Heard::End(verb, number, octets),
@@ -148,21 +129,11 @@ pub fn token() -> Secret {
 }
 
 pub fn login<'a>(mechanism: Mechanism, user: &'a str, token: &'a Secret) -> Login<'a> {
-    Login {
-        mechanism,
-        user,
-        token,
-        host: "pop.example.net",
-        port: 995,
-        initial_response: false,
-    }
+    Login { mechanism, user, token, host: "pop.example.net", port: 995, initial_response: false }
 }
 
 pub fn refusal(text: &str) -> Refusal {
-    Refusal {
-        text: text.to_owned(),
-        ..Refusal::default()
-    }
+    Refusal { text: text.to_owned(), ..Refusal::default() }
 }
 
 /// As a server sends it: lines that begin with a dot get one more, and the end is told.

@@ -15,17 +15,10 @@ fn exchange_online() {
     let heard = talk.heard();
     assert!(matches!(heard.as_slice(), [Heard::Capabilities(found)] if !found.pipelining && found.uidl));
 
-    let asked = talk.send(Command::Login(login(
-        Mechanism::Xoauth2,
-        "shared@contoso.example",
-        &token(),
-    )));
+    let asked = talk.send(Command::Login(login(Mechanism::Xoauth2, "shared@contoso.example", &token())));
     assert_eq!(asked, "AUTH XOAUTH2\r\n");
     talk.says("+ \r\n");
-    assert_eq!(
-        talk.sent(),
-        "dXNlcj1zaGFyZWRAY29udG9zby5leGFtcGxlAWF1dGg9QmVhcmVyIFRPS0VOMTIzAQE=\r\n"
-    );
+    assert_eq!(talk.sent(), "dXNlcj1zaGFyZWRAY29udG9zby5leGFtcGxlAWF1dGg9QmVhcmVyIFRPS0VOMTIzAQE=\r\n");
     talk.says("+OK User successfully authenticated.\r\n");
     assert_eq!(talk.heard(), [Heard::Done(Verb::Login, 0)]);
 
@@ -35,13 +28,7 @@ fn exchange_online() {
 
     talk.send(Command::Uidl);
     talk.says("+OK\r\n1 opaque-a\r\n2 opaque-b\r\n.\r\n");
-    assert_eq!(
-        talk.heard(),
-        [Heard::Uidl(vec![
-            (1, b"opaque-a".to_vec()),
-            (2, b"opaque-b".to_vec())
-        ])]
-    );
+    assert_eq!(talk.heard(), [Heard::Uidl(vec![(1, b"opaque-a".to_vec()), (2, b"opaque-b".to_vec())])]);
 
     talk.send(Command::Retr(2));
     talk.says("+OK\r\nSubject: hello\r\n\r\n..\r\n.\r\n");
@@ -72,15 +59,9 @@ fn dovecot_pipelined() {
          SASL XOAUTH2 OAUTHBEARER\r\n.\r\n",
     );
     let heard = talk.heard();
-    assert!(
-        matches!(heard.as_slice(), [Heard::Greeting, Heard::Capabilities(found)]
-            if found.pipelining && found.auth_resp_code && found.sasl == ["XOAUTH2", "OAUTHBEARER"])
-    );
-    talk.send(Command::Login(login(
-        Mechanism::Oauthbearer,
-        "alice@contoso.example",
-        &token(),
-    )));
+    assert!(matches!(heard.as_slice(), [Heard::Greeting, Heard::Capabilities(found)]
+            if found.pipelining && found.auth_resp_code && found.sasl == ["XOAUTH2", "OAUTHBEARER"]));
+    talk.send(Command::Login(login(Mechanism::Oauthbearer, "alice@contoso.example", &token())));
     talk.says("+ \r\n+OK Logged in.\r\n");
     assert_eq!(talk.heard(), [Heard::Done(Verb::Login, 0)]);
     talk.sent();
@@ -90,10 +71,7 @@ fn dovecot_pipelined() {
     talk.says("+OK\r\n1 0000000167a1\r\n.\r\n+OK 1 messages:\r\n1 2048\r\n.\r\n");
     assert_eq!(
         talk.heard(),
-        [
-            Heard::Uidl(vec![(1, b"0000000167a1".to_vec())]),
-            Heard::List(vec![(1, 2048)]),
-        ]
+        [Heard::Uidl(vec![(1, b"0000000167a1".to_vec())]), Heard::List(vec![(1, 2048)]),]
     );
 }
 
@@ -101,11 +79,7 @@ fn dovecot_pipelined() {
 fn gmail_refusing() {
     let mut talk = Talk::secured();
     talk.says("+OK Gpop ready for requests\r\n");
-    talk.send(Command::Login(login(
-        Mechanism::Xoauth2,
-        "alice@contoso.example",
-        &token(),
-    )));
+    talk.send(Command::Login(login(Mechanism::Xoauth2, "alice@contoso.example", &token())));
     talk.says("+ \r\n");
     talk.sent();
     talk.says("+ eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIG1hYyIsInNjb3BlIjoiaHR0cHM6Ly9tYWlsLmdvb2dsZS5jb20vIn0=\r\n");

@@ -32,15 +32,8 @@ impl Browser {
             .timeout(Duration::from_secs(60))
             .build()
             .expect("an HTTPS client");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        Browser {
-            client,
-            runtime,
-            cookies: BTreeMap::new(),
-        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Browser { client, runtime, cookies: BTreeMap::new() }
     }
 
     /// Opens the authorization URL, signs in as `login`, says yes, and answers where the provider sends the
@@ -69,10 +62,7 @@ impl Browser {
             }
             assert_eq!(page.status, 200, "{here}: {}", page.body);
             if page.body.contains("value=\"login\"") {
-                page = self.post(
-                    &here,
-                    &[("prompt", "login"), ("login", login), ("password", "any")],
-                );
+                page = self.post(&here, &[("prompt", "login"), ("login", login), ("password", "any")]);
             } else if page.body.contains("value=\"consent\"") && agree {
                 page = self.post(&here, &[("prompt", "consent")]);
             } else if page.body.contains("value=\"consent\"") {
@@ -92,9 +82,7 @@ impl Browser {
     }
 
     pub fn post(&mut self, url: &Url, form: &[(&str, &str)]) -> Page {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self
             .client
             .post(url.clone())
@@ -104,11 +92,8 @@ impl Browser {
     }
 
     fn send(&mut self, request: reqwest::RequestBuilder) -> Page {
-        let cookies: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request.header(COOKIE, cookies.join("; "));
         self.runtime.block_on(async {
             let response = request.send().await.expect("the provider answers");

@@ -71,6 +71,11 @@ impl Dovecot {
 
     /// Puts a message into the user's mailbox. Names sort by delivery, so POP3 numbers follow it.
     pub fn deliver(&self, user: &str, message: &[u8]) {
+        self.deliver_often(user, message, 1);
+    }
+
+    /// The same message again and again, on the disk but once.
+    pub fn deliver_often(&self, user: &str, message: &[u8], times: u64) {
         static NUMBER: AtomicU64 = AtomicU64::new(1_000_000);
         let maildir = self.mail.join(user);
         for folder in ["", "tmp", "new", "cur"] {
@@ -80,23 +85,18 @@ impl Dovecot {
                 chown(&folder, Some(self.owner.uid), Some(self.owner.gid)).expect("the Maildir's owner");
             }
         }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!(
-            "{}.M{number}P{}.localhost",
-            1_700_000_000 + number,
-            std::process::id()
-        );
-        let written = maildir.join("tmp").join(&name);
+        let written = maildir.join("tmp").join("being-delivered");
         let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&written)
-            .expect("a new message");
+        let mut file =
+            options.write(true).create_new(true).mode(0o644).open(&written).expect("a new message");
         file.write_all(message).expect("a new message");
         chown(&written, Some(self.owner.uid), Some(self.owner.gid)).expect("the message's owner");
-        fs::rename(&written, maildir.join("new").join(&name)).expect("a new message");
+        for _ in 0..times {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{}.M{number}P{}.localhost", 1_700_000_000 + number, std::process::id());
+            fs::hard_link(&written, maildir.join("new").join(&name)).expect("a new message");
+        }
+        fs::remove_file(&written).expect("a new message");
     }
 
     /// How many messages the user has on the server.
@@ -126,32 +126,18 @@ impl Dovecot {
             .arg(&self.config_file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(
-                OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(&self.log_file)
-                    .expect("the log file"),
-            )
+            .stderr(OpenOptions::new().create(true).append(true).open(&self.log_file).expect("the log file"))
             .spawn()
             .expect("setpriv starts");
         let ports = [self.pop3s_port, self.pop3_port, self.lmtp_port];
         wait_until("Dovecot", &mut child, &self.log_file, || {
-            ports
-                .iter()
-                .all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
+            ports.iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
         });
         self.child = Some(child);
     }
 
     fn config(&self, base: &Path, pki: &Pki, oauth2_file: &Path, extra: &str) -> String {
-        let Owner {
-            internal,
-            login,
-            group,
-            uid,
-            gid,
-        } = &self.owner;
+        let Owner { internal, login, group, uid, gid } = &self.owner;
         format!(
             "base_dir = {base}
 state_dir = {base}
@@ -248,14 +234,8 @@ impl Owner {
                 gid: nobody.gid,
             };
         }
-        let user = User::from_uid(Uid::effective())
-            .ok()
-            .flatten()
-            .expect("this process's user");
-        let group = Group::from_gid(Gid::effective())
-            .ok()
-            .flatten()
-            .expect("this process's group");
+        let user = User::from_uid(Uid::effective()).ok().flatten().expect("this process's user");
+        let group = Group::from_gid(Gid::effective()).ok().flatten().expect("this process's group");
         Owner {
             internal: user.name.clone(),
             login: user.name,

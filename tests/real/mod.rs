@@ -8,6 +8,7 @@
 
 pub mod browser;
 pub mod dovecot;
+pub mod flow;
 pub mod openid;
 pub mod pki;
 pub mod pop;
@@ -31,10 +32,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options {
-            access_token_life_s: 20,
-            dovecot: String::new(),
-        }
+        Options { access_token_life_s: 20, dovecot: String::new() }
     }
 }
 
@@ -48,22 +46,14 @@ pub struct Rig {
 
 impl Rig {
     pub fn start(options: &Options) -> Rig {
-        let dir = tempfile::Builder::new()
-            .prefix("multipop-real-")
-            .tempdir()
-            .expect("a temporary folder");
+        let dir = tempfile::Builder::new().prefix("multipop-real-").tempdir().expect("a temporary folder");
         // Dovecot's mail processes run as another user and pass through here; what is secret is 0600.
         server::mode(dir.path(), 0o755);
         let pki = Pki::create(dir.path());
         let provider = OpenIdProvider::start(dir.path(), &pki, options.access_token_life_s);
         let dovecot = Dovecot::start(dir.path(), &pki, &provider, &options.dovecot);
         server::count_this_test();
-        Rig {
-            dovecot,
-            provider,
-            pki,
-            dir,
-        }
+        Rig { dovecot, provider, pki, dir }
     }
 
     /// A folder for what the test itself writes.

@@ -109,15 +109,9 @@ impl OpenIdProvider {
         let rows: Vec<(String, Value)> = serde_json::from_slice(&state).expect("what the provider kept");
         rows.into_iter()
             .filter_map(|(key, _)| {
-                key.split_once(':')
-                    .map(|(kind, token)| (kind.to_owned(), token.to_owned()))
+                key.split_once(':').map(|(kind, token)| (kind.to_owned(), token.to_owned()))
             })
-            .filter(|(kind, _)| {
-                matches!(
-                    kind.as_str(),
-                    "AuthorizationCode" | "AccessToken" | "RefreshToken"
-                )
-            })
+            .filter(|(kind, _)| matches!(kind.as_str(), "AuthorizationCode" | "AccessToken" | "RefreshToken"))
             .collect()
     }
 
@@ -135,11 +129,7 @@ impl OpenIdProvider {
             folder.join("node_modules/oidc-provider").exists(),
             "the npm package oidc-provider is missing: run tests/real/install"
         );
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(&self.log_file)
-            .expect("the log file");
+        let log = File::options().create(true).append(true).open(&self.log_file).expect("the log file");
         let mut child = Command::new(program("node"))
             .arg(folder.join("provider.mjs"))
             .arg(&self.config_file)
@@ -150,11 +140,7 @@ impl OpenIdProvider {
             .expect("node starts");
         let commands = child.stdin.take().expect("a piped stream");
         let answers = BufReader::new(child.stdout.take().expect("a piped stream"));
-        let running = self.running.insert(Running {
-            child,
-            commands,
-            answers,
-        });
+        let running = self.running.insert(Running { child, commands, answers });
         let first = running.answer(&self.log_file);
         assert_eq!(first["ready"], self.issuer, "the provider's first line");
     }
@@ -169,9 +155,7 @@ impl OpenIdProvider {
 impl Running {
     fn answer(&mut self, log: &Path) -> Value {
         let mut line = String::new();
-        self.answers
-            .read_line(&mut line)
-            .expect("the provider's standard output");
+        self.answers.read_line(&mut line).expect("the provider's standard output");
         serde_json::from_str(&line).unwrap_or_else(|_| {
             let log = std::fs::read_to_string(log).unwrap_or_default();
             panic!("the provider said {line:?}; its log says:\n{log}")

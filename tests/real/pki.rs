@@ -20,8 +20,7 @@ impl Pki {
     pub fn create(dir: &Path) -> Pki {
         let ca_key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::default();
-        ca.distinguished_name
-            .push(DnType::CommonName, "multipop test authority");
+        ca.distinguished_name.push(DnType::CommonName, "multipop test authority");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca_certificate = ca.self_signed(&ca_key).expect("a self-signed certificate");

@@ -20,13 +20,10 @@ impl Pop {
     /// Connects and takes the greeting.
     pub fn connect(port: u16, pki: &Pki) -> (Pop, String) {
         let tcp = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
-        tcp.set_read_timeout(Some(Duration::from_secs(30)))
-            .expect("a time-out");
+        tcp.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
         let name = ServerName::try_from("127.0.0.1").expect("an address");
         let tls = ClientConnection::new(pki.client(), name).expect("a TLS client");
-        let mut pop = Pop {
-            stream: BufReader::new(StreamOwned::new(tls, tcp)),
-        };
+        let mut pop = Pop { stream: BufReader::new(StreamOwned::new(tls, tcp)) };
         let greeting = pop.line();
         (pop, greeting)
     }
@@ -35,16 +32,12 @@ impl Pop {
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("a line from the server");
-        line.strip_suffix("\r\n")
-            .unwrap_or_else(|| panic!("no CRLF after {line:?}"))
-            .to_owned()
+        line.strip_suffix("\r\n").unwrap_or_else(|| panic!("no CRLF after {line:?}")).to_owned()
     }
 
     pub fn say(&mut self, line: &str) -> String {
         let stream = self.stream.get_mut();
-        stream
-            .write_all(format!("{line}\r\n").as_bytes())
-            .expect("the server listens");
+        stream.write_all(format!("{line}\r\n").as_bytes()).expect("the server listens");
         stream.flush().expect("the server listens");
         self.line()
     }

@@ -86,11 +86,6 @@ pub fn count_this_test() {
     let list = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-servers.txt");
     let thread = std::thread::current();
     let name = std::env::var("NEXTEST_TEST_NAME").unwrap_or_else(|_| thread.name().unwrap_or("?").to_owned());
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(list)
-        .expect("the list of tests");
-    file.write_all(format!("{name}\n").as_bytes())
-        .expect("the list of tests");
+    let mut file = OpenOptions::new().create(true).append(true).open(list).expect("the list of tests");
+    file.write_all(format!("{name}\n").as_bytes()).expect("the list of tests");
 }

@@ -110,11 +110,7 @@ impl Authorize {
         };
         let needs_yes = failure.status == abi::E_CONFIRM;
         if let Some(answer) = answer {
-            let title = if needs_yes {
-                "One more question"
-            } else {
-                "Not connected"
-            };
+            let title = if needs_yes { "One more question" } else { "Not connected" };
             answer.tell(title, &format!("{} See the terminal.", failure.advice));
         }
         if !needs_yes {

@@ -19,11 +19,7 @@ pub struct Console {
 impl Console {
     pub fn new(json: bool, level: Level) -> Console {
         let draws = !json && io::stderr().is_terminal();
-        Console {
-            json,
-            level,
-            bars: draws.then(MultiProgress::new),
-        }
+        Console { json, level, bars: draws.then(MultiProgress::new) }
     }
 
     /// A result for people.

@@ -13,9 +13,7 @@ impl Interrupt {
         let mut signals = SigSet::empty();
         signals.add(Signal::SIGINT);
         signals.add(Signal::SIGTERM);
-        signals
-            .thread_block()
-            .map_err(|e| Trouble::here(format!("cannot hold signals back: {e}"), ""))?;
+        signals.thread_block().map_err(|e| Trouble::here(format!("cannot hold signals back: {e}"), ""))?;
         Ok(Interrupt(signals))
     }
 

@@ -20,9 +20,7 @@ impl Key {
     pub fn run(&self, console: &Console) -> Done {
         make(&self.file)?;
         let file = self.file.display();
-        console.say(&format!(
-            "{file}: a new key. Keep it apart from the store's backups."
-        ));
+        console.say(&format!("{file}: a new key. Keep it apart from the store's backups."));
         console.object(&json!({"type": "key", "file": self.file}));
         Ok(())
     }
@@ -36,12 +34,8 @@ pub fn make(file: &Path) -> Done {
     text.push('\n');
     let advice = "An existing key is never overwritten: what it sealed would be lost. Name another file.";
     let failed = |e: std::io::Error| Trouble::io(file.display(), &e, advice);
-    let mut opened = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-        .map_err(failed)?;
+    let mut opened =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
     opened.write_all(text.as_bytes()).map_err(failed)?;
     opened.sync_all().map_err(failed)?;
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -57,10 +57,7 @@ impl Landing {
         }
         match (listeners.is_empty(), failed) {
             (true, Some(e)) => Err(e),
-            _ => Ok(Landing {
-                listeners,
-                redirect: redirect.clone(),
-            }),
+            _ => Ok(Landing { listeners, redirect: redirect.clone() }),
         }
     }
 
@@ -82,10 +79,7 @@ impl Landing {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "nobody came back from the provider",
-        ))
+        Err(io::Error::new(io::ErrorKind::TimedOut, "nobody came back from the provider"))
     }
 
     fn read(&self, stream: TcpStream) -> io::Result<Option<Answer>> {

@@ -32,10 +32,7 @@ pub fn open(
     let absolute = std::path::absolute(config)
         .map_err(|e| Trouble::io(config.display(), &e, "Name the configuration file."))?;
     let Some(absolute) = absolute.to_str() else {
-        return Err(Trouble::here(
-            format!("{}: not UTF-8", config.display()),
-            "Rename the file.",
-        ));
+        return Err(Trouble::here(format!("{}: not UTF-8", config.display()), "Rename the file."));
     };
     instance.configure(&json!({"file": absolute}).to_string())?;
     Ok(instance)

@@ -29,11 +29,7 @@ impl Trouble {
     }
 
     pub fn told(code: u8) -> Trouble {
-        Trouble {
-            code,
-            is_told: true,
-            ..Trouble::here("", "")
-        }
+        Trouble { code, is_told: true, ..Trouble::here("", "") }
     }
 
     pub fn io(what: impl Display, error: &std::io::Error, advice: &str) -> Trouble {

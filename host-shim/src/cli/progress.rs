@@ -15,10 +15,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(console: Console) -> Progress {
-        Progress {
-            console,
-            bars: HashMap::new(),
-        }
+        Progress { console, bars: HashMap::new() }
     }
 
     fn draw(&mut self, event: &Event<'_>) {

@@ -86,9 +86,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Trouble> {
 /// A mailbox's name in the letters an account's id may have.
 fn account_id(user: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._@-".contains(letter);
-    let letters = user
-        .chars()
-        .map(|letter| if plain(letter) { letter } else { '_' });
+    let letters = user.chars().map(|letter| if plain(letter) { letter } else { '_' });
     letters.take(128).collect()
 }
 
@@ -100,9 +98,7 @@ pub fn hostname() -> String {
         !label.is_empty()
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     match name.split('.').all(is_label) {
         true => name,
@@ -118,12 +114,8 @@ pub fn write_if_changed(path: &Path, config: &Value) -> Done {
     }
     let unfinished = path.with_extension("json.new");
     let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&unfinished, path)

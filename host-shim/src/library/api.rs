@@ -74,10 +74,7 @@ impl Api {
             return Err(Failure::here(
                 abi::E_ABI,
                 "library.version",
-                format!(
-                    "{found}: speaks ABI {major}.{minor}, this program {}.x",
-                    abi::ABI_MAJOR
-                ),
+                format!("{found}: speaks ABI {major}.{minor}, this program {}.x", abi::ABI_MAJOR),
                 "Install the library and multipop-host of the same release.",
             ));
         }
@@ -91,9 +88,7 @@ impl Api {
 
     pub fn version(&self) -> String {
         // SAFETY: static NUL-terminated text, by contract.
-        unsafe { CStr::from_ptr((self.version)()) }
-            .to_string_lossy()
-            .into_owned()
+        unsafe { CStr::from_ptr((self.version)()) }.to_string_lossy().into_owned()
     }
 }
 

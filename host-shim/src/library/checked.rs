@@ -11,9 +11,7 @@ use super::api::Api;
 
 pub(super) fn load(path: &Path) -> Result<Api, String> {
     let header = lib_header_from_path(path).map_err(|e| e.to_string())?;
-    let module = header
-        .init_root_module::<MultipopRef>()
-        .map_err(|e| e.to_string())?;
+    let module = header.init_root_module::<MultipopRef>().map_err(|e| e.to_string())?;
     macro_rules! functions {
         ($($field:ident),*) => {
             Api { $($field: module.$field(),)* _mapped: None }

@@ -86,11 +86,7 @@ impl Failure {
 }
 
 fn words(array: &[c_char]) -> String {
-    let bytes: Vec<u8> = array
-        .iter()
-        .take_while(|c| **c != 0)
-        .map(|c| c.to_ne_bytes()[0])
-        .collect();
+    let bytes: Vec<u8> = array.iter().take_while(|c| **c != 0).map(|c| c.to_ne_bytes()[0]).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -26,12 +26,8 @@ impl Found {
             return Found::Named(path.to_path_buf());
         }
         let folder = program.and_then(Path::parent);
-        let beside = folder.and_then(|folder| {
-            BESIDE
-                .iter()
-                .map(|name| folder.join(name))
-                .find(|path| path.is_file())
-        });
+        let beside =
+            folder.and_then(|folder| BESIDE.iter().map(|name| folder.join(name)).find(|path| path.is_file()));
         beside.map_or(Found::Soname, Found::Beside)
     }
 

@@ -111,12 +111,7 @@ impl Instance {
             drop(unsafe { Box::from_raw(listener) });
             return Err(Failure::read(status, &error));
         }
-        let living = Arc::new(Living {
-            api: api.clone(),
-            handle,
-            listener,
-            _name: name,
-        });
+        let living = Arc::new(Living { api: api.clone(), handle, listener, _name: name });
         Ok(Instance { living })
     }
 
@@ -135,14 +130,7 @@ impl Instance {
         let (id, json) = (argument("id", id)?, argument("json", json)?);
         // SAFETY: valid during the call.
         self.call(|api, mp, err| unsafe {
-            (api.account_put)(
-                mp,
-                actor.as_ptr(),
-                owner.as_ptr(),
-                id.as_ptr(),
-                json.as_ptr(),
-                err,
-            )
+            (api.account_put)(mp, actor.as_ptr(), owner.as_ptr(), id.as_ptr(), json.as_ptr(), err)
         })
     }
 
@@ -182,15 +170,7 @@ impl Instance {
         let (session, json) = (optional("session", session)?, argument("json", json)?);
         // SAFETY: valid during the call.
         self.call_for_text(|api, mp, out, err| unsafe {
-            (api.account_act)(
-                mp,
-                actor.as_ptr(),
-                id.as_ptr(),
-                pointer(&session),
-                json.as_ptr(),
-                out,
-                err,
-            )
+            (api.account_act)(mp, actor.as_ptr(), id.as_ptr(), pointer(&session), json.as_ptr(), out, err)
         })
         .map(Option::unwrap_or_default)
     }

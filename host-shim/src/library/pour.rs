@@ -191,12 +191,7 @@ unsafe extern "C" fn data<S: Sink>(
 
 unsafe extern "C" fn end<S: Sink>(user: *mut c_void, cookie: *mut c_void, reason: *mut abi::Reason) -> i32 {
     // SAFETY: as in `data`; the library lets go of the cookie with this call.
-    let (pour, open) = unsafe {
-        (
-            &mut *user.cast::<Pour<'_, S>>(),
-            Box::from_raw(cookie.cast::<S::Open>()),
-        )
-    };
+    let (pour, open) = unsafe { (&mut *user.cast::<Pour<'_, S>>(), Box::from_raw(cookie.cast::<S::Open>())) };
     match pour.run(Err(stopped()), |sink| sink.end(*open)) {
         Ok(yes) => said(yes),
         // SAFETY: as above.
@@ -206,12 +201,7 @@ unsafe extern "C" fn end<S: Sink>(user: *mut c_void, cookie: *mut c_void, reason
 
 unsafe extern "C" fn abort<S: Sink>(user: *mut c_void, cookie: *mut c_void) {
     // SAFETY: as in `end`.
-    let (pour, open) = unsafe {
-        (
-            &mut *user.cast::<Pour<'_, S>>(),
-            Box::from_raw(cookie.cast::<S::Open>()),
-        )
-    };
+    let (pour, open) = unsafe { (&mut *user.cast::<Pour<'_, S>>(), Box::from_raw(cookie.cast::<S::Open>())) };
     pour.run((), |sink| sink.abort(*open));
 }
 

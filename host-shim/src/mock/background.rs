@@ -28,9 +28,7 @@ impl Background {
         S: FnOnce(tokio::net::TcpListener) -> F + Send + 'static,
         F: Future<Output = ()>,
     {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             runtime.block_on(async move {
@@ -43,10 +41,7 @@ impl Background {
                 }
             });
         })?;
-        Ok(Background {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Background { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -57,12 +57,7 @@ impl Body {
         while let Some(piece) = pieces.next() {
             context.update(piece);
         }
-        context
-            .finish()
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -123,11 +118,9 @@ impl Odd {
             Odd::BareCr => with(b"one\rtwo\r\r\nthree\r.\r\n\r\r\n"),
             Odd::BareLf => with(b"one\ntwo\n\nthree\n.four\nfive\r\n"),
             Odd::Nul => with(b"a\0b\0\0\r\n\0\r\n"),
-            Odd::Utf8Headers => [
-                b"Subject: Gr\xc3\xbc\xc3\x9fe \xe2\x9c\x93\r\n",
-                &with(b"x\r\n")[..],
-            ]
-            .concat(),
+            Odd::Utf8Headers => {
+                [b"Subject: Gr\xc3\xbc\xc3\x9fe \xe2\x9c\x93\r\n", &with(b"x\r\n")[..]].concat()
+            }
             Odd::NoHeaders => b"\r\nonly a body\r\n".to_vec(),
             Odd::NoBody => head.into_bytes(),
             Odd::NoFinalLineEnd => with(b"the last line has no end"),
@@ -195,10 +188,7 @@ const FILLER_BLOCK: usize = BLOCK / LINE * LINE;
 
 impl Pieces {
     fn of(bytes: &Arc<[u8]>) -> Pieces {
-        Pieces::from_parts(vec![Part::Shared {
-            bytes: bytes.clone(),
-            done: 0,
-        }])
+        Pieces::from_parts(vec![Part::Shared { bytes: bytes.clone(), done: 0 }])
     }
 
     fn generated(seed: u64, size: u64) -> Pieces {
@@ -214,11 +204,7 @@ impl Pieces {
     }
 
     fn from_parts(parts: Vec<Part>) -> Pieces {
-        Pieces {
-            parts,
-            at: 0,
-            scratch: Vec::new(),
-        }
+        Pieces { parts, at: 0, scratch: Vec::new() }
     }
 
     /// The next piece, never empty; None at the end.
@@ -233,11 +219,7 @@ impl Pieces {
                     *done = end;
                     return Some(&self.scratch);
                 }
-                Part::Filler {
-                    pattern,
-                    left,
-                    number,
-                } if *left > 0 => {
+                Part::Filler { pattern, left, number } if *left > 0 => {
                     let label = BASE64_STANDARD.encode(format!("{:<57}", format!("block {number}")));
                     pattern[..label.len()].copy_from_slice(label.as_bytes());
                     let take = (*left).min(FILLER_BLOCK as u64) as usize;
@@ -254,10 +236,7 @@ impl Pieces {
 }
 
 fn text(text: String) -> Part {
-    Part::Shared {
-        bytes: text.into_bytes().into(),
-        done: 0,
-    }
+    Part::Shared { bytes: text.into_bytes().into(), done: 0 }
 }
 
 fn filler(seed: u64, left: u64) -> Part {
@@ -275,11 +254,7 @@ fn filler(seed: u64, left: u64) -> Part {
         pattern.extend_from_slice(BASE64_STANDARD.encode(raw).as_bytes());
         pattern.extend_from_slice(b"\r\n");
     }
-    Part::Filler {
-        pattern,
-        left,
-        number: 0,
-    }
+    Part::Filler { pattern, left, number: 0 }
 }
 
 /// Exactly this many bytes of text in lines; ends in CRLF if there is room for one.

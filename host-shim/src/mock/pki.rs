@@ -148,9 +148,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).map_err(io::Error::other)?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, names[0].as_str());
+        params.distinguished_name.push(DnType::CommonName, names[0].as_str());
         params.not_before = rcgen::date_time_ymd(from, 1, 1);
         params.not_after = rcgen::date_time_ymd(to, 1, 1);
         params.use_authority_key_identifier_extension = true;

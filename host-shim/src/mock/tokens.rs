@@ -33,8 +33,7 @@ impl TokenTable {
 
     /// True if the token is good and belongs to this user (ASCII case ignored).
     pub fn fits(&self, token: &str, user: &str) -> bool {
-        self.look_up(token)
-            .is_some_and(|(owner, _)| owner.eq_ignore_ascii_case(user))
+        self.look_up(token).is_some_and(|(owner, _)| owner.eq_ignore_ascii_case(user))
     }
 
     /// The user and scope of a good token.
@@ -54,9 +53,7 @@ impl TokenTable {
 
     /// The tokens of this user are good no longer.
     pub fn revoke_user(&self, user: &str) {
-        self.0
-            .lock()
-            .retain(|_, entry| !entry.user.eq_ignore_ascii_case(user));
+        self.0.lock().retain(|_, entry| !entry.user.eq_ignore_ascii_case(user));
     }
 
     /// This token is good no longer.
@@ -65,11 +62,7 @@ impl TokenTable {
     }
 
     fn put(&self, token: &str, user: &str, scope: &str, until: Option<Instant>) {
-        let entry = Accepted {
-            user: user.to_owned(),
-            scope: scope.to_owned(),
-            until,
-        };
+        let entry = Accepted { user: user.to_owned(), scope: scope.to_owned(), until };
         self.0.lock().insert(token.to_owned(), entry);
     }
 }

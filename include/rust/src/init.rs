@@ -55,13 +55,8 @@ impl Authorize {
 }
 
 impl Callback {
-    pub const INIT: Callback = Callback {
-        struct_size: size::<Callback>(),
-        reserved: 0,
-        uri: null(),
-        form: null(),
-        session: null(),
-    };
+    pub const INIT: Callback =
+        Callback { struct_size: size::<Callback>(), reserved: 0, uri: null(), form: null(), session: null() };
 }
 
 impl Fetch {
@@ -76,11 +71,7 @@ impl Fetch {
 }
 
 impl Reason {
-    pub const INIT: Reason = Reason {
-        struct_size: size::<Reason>(),
-        reserved: 0,
-        text: [0; 256],
-    };
+    pub const INIT: Reason = Reason { struct_size: size::<Reason>(), reserved: 0, text: [0; 256] };
 }
 
 impl Sink {

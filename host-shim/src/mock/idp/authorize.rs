@@ -25,25 +25,22 @@ pub(super) fn authorize(
         return Reply::page(StatusCode::BAD_REQUEST, "no redirect_uri");
     };
     if !known.redirect_uris.is_empty() && !known.redirect_uris.iter().any(|uri| uri == redirect) {
-        return Reply::page(
-            StatusCode::BAD_REQUEST,
-            "AADSTS50011: the redirect URI is not registered",
-        );
+        return Reply::page(StatusCode::BAD_REQUEST, "AADSTS50011: the redirect URI is not registered");
     }
     let answer = |mut pairs: Vec<(&str, String)>| {
         pairs.extend(ask.get("state").map(|state| ("state", state.to_owned())));
         match settings.iss {
-            IssAnswer::Right => pairs.push(("iss", shared.issuer(settings, segment))),
+            IssAnswer::Right => {
+                let user = settings.user(&signs_in(settings, &ask, headers));
+                pairs.push(("iss", shared.issuer_for(settings, &user)));
+            }
             IssAnswer::Wrong => pairs.push(("iss", "https://evil.example.net".to_owned())),
             IssAnswer::Absent => {}
         }
         send_back(redirect, ask.get("response_mode"), &pairs)
     };
     let refuse = |error: &str, text: &str| {
-        answer(vec![
-            ("error", error.to_owned()),
-            ("error_description", text.to_owned()),
-        ])
+        answer(vec![("error", error.to_owned()), ("error_description", text.to_owned())])
     };
     if let Some(name) = ask.doubled() {
         return refuse("invalid_request", &format!("{name} stands twice"));
@@ -58,9 +55,7 @@ pub(super) fn authorize(
         return refuse("invalid_request", "AADSTS50147: PKCE with S256 is required");
     }
     if ask.get("prompt") == Some("select_account") && ask.get("login_hint").is_some() {
-        shared
-            .journal
-            .violation("prompt=select_account together with login_hint");
+        shared.journal.violation("prompt=select_account together with login_hint");
     }
     let decision = ask.get("mock_decision");
     match (&settings.consent, decision) {
@@ -71,16 +66,12 @@ pub(super) fn authorize(
     }
     let user = signs_in(settings, &ask, headers);
     let scope = ask.get("scope").unwrap_or_default().to_owned();
-    let offline =
+    let asked =
         scope.split(' ').any(|one| one == "offline_access") || ask.get("access_type") == Some("offline");
+    let prompted = ask.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|one| one == "consent"));
+    let offline = asked && (prompted || !settings.refresh_needs_prompt);
     let nonce = ask.get("nonce").map(str::to_owned);
-    let grant = Grant {
-        user,
-        client: client.to_owned(),
-        scope,
-        nonce,
-        offline,
-    };
+    let grant = Grant { user, client: client.to_owned(), scope, nonce, offline };
     let code = shared.state.lock().new_code(
         &shared.journal,
         grant,
@@ -124,18 +115,12 @@ struct Ask(Vec<(String, String)>);
 
 impl Ask {
     fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     fn doubled(&self) -> Option<&str> {
         let twice = |name: &str| self.0.iter().filter(|(key, _)| key == name).count() > 1;
-        self.0
-            .iter()
-            .map(|(key, _)| key.as_str())
-            .find(|name| twice(name))
+        self.0.iter().map(|(key, _)| key.as_str()).find(|name| twice(name))
     }
 }
 
@@ -153,10 +138,7 @@ fn send_back(redirect: &str, mode: Option<&str>, pairs: &[(&str, String)]) -> Re
         let fields: String = pairs
             .iter()
             .map(|(name, value)| {
-                format!(
-                    "<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n",
-                    escape(value)
-                )
+                format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escape(value))
             })
             .collect();
         return Reply::page(
@@ -190,8 +172,5 @@ fn consent_page(query: &str, scope: &str) -> Reply {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

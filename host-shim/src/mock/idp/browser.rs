@@ -33,10 +33,7 @@ pub struct Page {
 impl Browser {
     /// `config` says whom it trusts: [`super::super::pki::Pki::client`].
     pub fn new(config: Arc<ClientConfig>, user: &str) -> Browser {
-        Browser {
-            config,
-            user: user.to_owned(),
-        }
+        Browser { config, user: user.to_owned() }
     }
 
     /// From an authorize or administrator's consent URL to the answer; presses *Allow* where asked.
@@ -49,10 +46,7 @@ impl Browser {
         if let Some(url) = page.location {
             return Ok(Answer { url, form: None });
         }
-        let form = page
-            .body
-            .split_once("action=\"")
-            .and_then(|(_, rest)| rest.split_once('"'));
+        let form = page.body.split_once("action=\"").and_then(|(_, rest)| rest.split_once('"'));
         let Some((action, rest)) = form else {
             let text = format!("no redirect: {} {}", page.status, page.body.trim());
             return Err(io::Error::other(text));
@@ -63,10 +57,7 @@ impl Browser {
                 fields.append_pair(&name, &value);
             }
         }
-        Ok(Answer {
-            url: unescape(action),
-            form: Some(fields.finish()),
-        })
+        Ok(Answer { url: unescape(action), form: Some(fields.finish()) })
     }
 
     /// GET, with the cookie of who is signed in.
@@ -119,11 +110,7 @@ fn read_page(answer: &[u8]) -> Option<Page> {
     if length.is_some_and(|length: usize| length != answer.len() - end - 4) {
         return None;
     }
-    Some(Page {
-        status,
-        location: field("location"),
-        body,
-    })
+    Some(Page { status, location: field("location"), body })
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
@@ -132,8 +119,5 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&amp;", "&")
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }

@@ -37,22 +37,13 @@ pub(super) async fn connection(shared: Arc<Shared>, stream: tokio::net::TcpStrea
         return;
     };
     let service = hyper::service::service_fn(move |request| respond(shared.clone(), request));
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(tls), service)
-        .await;
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(tls), service).await;
 }
 
 async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Scripted>, Lost> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, 1 << 20)
-        .collect()
-        .await
-        .map_err(|_| Lost)?
-        .to_bytes();
-    let (path, query) = (
-        head.uri.path().to_owned(),
-        head.uri.query().unwrap_or_default().to_owned(),
-    );
+    let body = Limited::new(body, 1 << 20).collect().await.map_err(|_| Lost)?.to_bytes();
+    let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
     let form = Form::read(&body);
     let Some(place) = place(&path, &form) else {
         return Ok(Reply::page(StatusCode::NOT_FOUND, "not here").into_response(Then::End));
@@ -71,10 +62,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
             (Some(Reply::told(status, headers.clone(), body)), Then::End)
         }
         Some(What::Error(error)) => (Some(Reply::error(error)), Then::End),
-        Some(What::Redirect(to)) => (
-            Some(Reply::redirect(StatusCode::TEMPORARY_REDIRECT, to)),
-            Then::End,
-        ),
+        Some(What::Redirect(to)) => (Some(Reply::redirect(StatusCode::TEMPORARY_REDIRECT, to)), Then::End),
         Some(What::Slow(pause)) => {
             sleep(*pause).await;
             (None, Then::End)
@@ -87,9 +75,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
         Some(reply) => reply,
         None => answer(&shared, &settings, place, &query, &form, &head),
     };
-    shared
-        .journal
-        .line(format!("{} {path} {}", head.method, reply.status.as_u16()));
+    shared.journal.line(format!("{} {path} {}", head.method, reply.status.as_u16()));
     match fault {
         Some(What::CloseAfterDoing) => return Err(Lost),
         Some(What::Huge(octets)) => pad(&mut reply.body, octets),
@@ -150,23 +136,22 @@ fn answer(
     };
     let posts = matches!(place, At::Code | At::Refresh | At::Token | At::Revoke);
     if posts && (head.method != Method::POST || !query.is_empty()) {
-        shared
-            .journal
-            .violation("a token request must be a POST without a query");
+        shared.journal.violation("a token request must be a POST without a query");
         return Reply::error(&OAuthError::new("invalid_request"));
     }
     match place {
         At::Discovery => Reply::json(StatusCode::OK, &discovery(shared, settings, segment)),
         At::Keys => {
             let issuer = shared.issuer(settings, segment);
-            Reply::json(
-                StatusCode::OK,
-                &shared.keys.jwks(&issuer, settings.entra_tenant.is_some()),
-            )
+            Reply::json(StatusCode::OK, &shared.keys.jwks(&issuer, settings.entra_tenant.is_some()))
         }
         At::Authorize => authorize::authorize(shared, settings, segment, query, &head.headers),
         At::AdminConsent => authorize::admin_consent(settings, query),
-        At::Introspect => token::introspect(shared, form.get("token").unwrap_or_default()),
+        At::Introspect => {
+            // Dovecot can ask by GET as well.
+            let asked = Form::read(query.as_bytes());
+            token::introspect(shared, form.get("token").or(asked.get("token")).unwrap_or_default())
+        }
         At::Revoke => token::revoke(shared, form),
         At::Code | At::Refresh | At::Token => token::token(shared, settings, segment, form, &head.headers),
     }
@@ -182,10 +167,7 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
         Some(_) => format!("{}/{segment}/discovery/v2.0/keys", shared.base),
         None => format!("{base}/jwks"),
     };
-    let issuer = settings
-        .announced_issuer
-        .clone()
-        .unwrap_or_else(|| shared.issuer(settings, segment));
+    let issuer = settings.announced_issuer.clone().unwrap_or_else(|| shared.issuer(settings, segment));
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/authorize"),

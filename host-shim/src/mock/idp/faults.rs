@@ -39,11 +39,7 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(at: At, what: What) -> Fault {
-        Fault {
-            at,
-            what,
-            left: Arc::new(AtomicU32::new(u32::MAX)),
-        }
+        Fault { at, what, left: Arc::new(AtomicU32::new(u32::MAX)) }
     }
 
     /// Only so many times.
@@ -58,17 +54,12 @@ impl Fault {
             u32::MAX => Some(u32::MAX),
             left => Some(left - 1),
         };
-        self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_ok()
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
     /// The fault due here, used up once.
     pub(super) fn due(faults: &[Fault], place: At) -> Option<What> {
-        faults
-            .iter()
-            .find(|fault| fault.at.covers(place) && fault.take())
-            .map(|fault| fault.what.clone())
+        faults.iter().find(|fault| fault.at.covers(place) && fault.take()).map(|fault| fault.what.clone())
     }
 }
 
@@ -76,11 +67,7 @@ impl Fault {
 #[derive(Clone, Debug)]
 pub enum What {
     /// This answer.
-    Status {
-        code: u16,
-        headers: Vec<(String, String)>,
-        body: String,
-    },
+    Status { code: u16, headers: Vec<(String, String)>, body: String },
     /// An OAuth error, RFC 6749 §5.2.
     Error(OAuthError),
     /// 307 to this address, with the body to be sent again.
@@ -171,33 +158,20 @@ impl OAuthError {
             53_000 | 53_003 => Some("message_only"),
             _ => None,
         };
-        OAuthError {
-            number: Some(number),
-            suberror: suberror.map(str::to_owned),
-            ..OAuthError::new(error)
-        }
+        OAuthError { number: Some(number), suberror: suberror.map(str::to_owned), ..OAuthError::new(error) }
     }
 
     pub fn suberror(self, suberror: &str) -> OAuthError {
-        OAuthError {
-            suberror: Some(suberror.to_owned()),
-            ..self
-        }
+        OAuthError { suberror: Some(suberror.to_owned()), ..self }
     }
 
     pub fn description(self, description: &str) -> OAuthError {
-        OAuthError {
-            description: Some(description.to_owned()),
-            ..self
-        }
+        OAuthError { description: Some(description.to_owned()), ..self }
     }
 
     /// A claims challenge, JSON as text.
     pub fn claims(self, claims: &str) -> OAuthError {
-        OAuthError {
-            claims: Some(claims.to_owned()),
-            ..self
-        }
+        OAuthError { claims: Some(claims.to_owned()), ..self }
     }
 
     pub fn status(self, status: u16) -> OAuthError {
@@ -220,10 +194,7 @@ impl OAuthError {
             put("timestamp", STAMP.into());
             put("trace_id", TRACE.into());
             put("correlation_id", CORRELATION.into());
-            put(
-                "error_uri",
-                format!("https://login.example.com/error?code={number}").into(),
-            );
+            put("error_uri", format!("https://login.example.com/error?code={number}").into());
         } else if let Some(text) = &self.description {
             put("error_description", text.as_str().into());
         }

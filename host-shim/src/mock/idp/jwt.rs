@@ -34,10 +34,7 @@ impl Keys {
             "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "mock-es256",
             "x": encode(&point[1..33]), "y": encode(&point[33..65]),
         })];
-        if let Some((n, e)) = RSA
-            .as_ref()
-            .and_then(|key| rsa_numbers(key.public_key().as_ref()))
-        {
+        if let Some((n, e)) = RSA.as_ref().and_then(|key| rsa_numbers(key.public_key().as_ref())) {
             keys.push(json!({
                 "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "mock-rs256",
                 "n": encode(n), "e": encode(e),
@@ -55,25 +52,15 @@ impl Keys {
             Alg::Es256 => ("ES256", "mock-es256"),
             Alg::Rs256 => ("RS256", "mock-rs256"),
         };
-        let head = encode(
-            json!({ "alg": name, "typ": "JWT", "kid": kid })
-                .to_string()
-                .as_bytes(),
-        );
+        let head = encode(json!({ "alg": name, "typ": "JWT", "kid": kid }).to_string().as_bytes());
         let signed = format!("{head}.{}", encode(claims.to_string().as_bytes()));
         let random = SystemRandom::new();
         let signature = match alg {
-            Alg::Es256 => self
-                .es256
-                .sign(&random, signed.as_bytes())
-                .ok()?
-                .as_ref()
-                .to_vec(),
+            Alg::Es256 => self.es256.sign(&random, signed.as_bytes()).ok()?.as_ref().to_vec(),
             Alg::Rs256 => {
                 let key = RSA.as_ref()?;
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature)
-                    .ok()?;
+                key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature).ok()?;
                 signature
             }
         };
@@ -109,10 +96,7 @@ pub(super) fn id_token(keys: &Keys, settings: &Settings, subject: &Subject<'_>) 
         }
     };
     put("nonce", subject.nonce.map(Value::from));
-    put(
-        "preferred_username",
-        subject.user.preferred_username.as_deref().map(Value::from),
-    );
+    put("preferred_username", subject.user.preferred_username.as_deref().map(Value::from));
     put("email", subject.user.email.as_deref().map(Value::from));
     put("email_verified", subject.user.email_verified.map(Value::from));
     if let Some(tenant) = subject.tenant {
@@ -151,9 +135,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 }
 
 fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// Modulus and exponent out of an RSAPublicKey (RFC 8017 A.1.1): a sequence of two integers.
@@ -172,10 +154,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         0..0x80 => (length as usize, rest),
         _ => {
             let (digits, rest) = rest.split_at_checked((length & 0x7f) as usize)?;
-            (
-                digits.iter().fold(0, |sum, digit| sum << 8 | *digit as usize),
-                rest,
-            )
+            (digits.iter().fold(0, |sum, digit| sum << 8 | *digit as usize), rest)
         }
     };
     (first == tag).then(|| rest.split_at_checked(length)).flatten()

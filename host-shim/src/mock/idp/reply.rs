@@ -48,35 +48,19 @@ impl Reply {
 
     fn of(status: StatusCode, kind: &str, body: String) -> Reply {
         let headers = vec![("content-type".to_owned(), kind.to_owned())];
-        Reply {
-            status,
-            headers,
-            body: body.into_bytes(),
-        }
+        Reply { status, headers, body: body.into_bytes() }
     }
 
     /// As a fault tells it.
     pub fn told(status: StatusCode, headers: Vec<(String, String)>, body: &str) -> Reply {
-        Reply {
-            status,
-            headers,
-            body: body.as_bytes().to_vec(),
-        }
+        Reply { status, headers, body: body.as_bytes().to_vec() }
     }
 
     pub fn into_response(self, then: Then) -> Response<Scripted> {
         let length = self.body.len();
         let half = matches!(then, Then::Fail | Then::Stall(_));
-        let data = Bytes::from(if half {
-            self.body[..length / 2].to_vec()
-        } else {
-            self.body
-        });
-        let mut response = Response::new(Scripted {
-            data: Some(data),
-            declared: length as u64,
-            then,
-        });
+        let data = Bytes::from(if half { self.body[..length / 2].to_vec() } else { self.body });
+        let mut response = Response::new(Scripted { data: Some(data), declared: length as u64, then });
         *response.status_mut() = self.status;
         for (name, value) in self.headers {
             let name = HeaderName::try_from(name);
@@ -116,10 +100,9 @@ impl Body for Scripted {
         match &mut self.then {
             Then::End => Poll::Ready(None),
             Then::Fail => Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
-            Then::Stall(sleep) => sleep
-                .as_mut()
-                .poll(context)
-                .map(|()| Some(Err(io::ErrorKind::TimedOut.into()))),
+            Then::Stall(sleep) => {
+                sleep.as_mut().poll(context).map(|()| Some(Err(io::ErrorKind::TimedOut.into())))
+            }
         }
     }
 

@@ -67,14 +67,7 @@ impl State {
     ) -> String {
         let code = random("code-");
         journal.issued(&code);
-        let entry = Code {
-            grant,
-            redirect_uri,
-            challenge,
-            segment,
-            used: false,
-            family: None,
-        };
+        let entry = Code { grant, redirect_uri, challenge, segment, used: false, family: None };
         self.codes.insert(code.clone(), entry);
         code
     }
@@ -98,11 +91,7 @@ impl State {
 
     /// Begins a family for a redeemed code; answers its number.
     pub fn begin(&mut self, code: &str, grant: Grant) -> usize {
-        self.families.push(Family {
-            grant,
-            access: Vec::new(),
-            revoked: false,
-        });
+        self.families.push(Family { grant, access: Vec::new(), revoked: false });
         let family = self.families.len() - 1;
         if let Some(entry) = self.codes.get_mut(code) {
             entry.family = Some(family);
@@ -141,8 +130,7 @@ impl State {
     pub fn new_refresh(&mut self, journal: &Journal, family: usize) -> String {
         let token = random("rt-");
         journal.issued(&token);
-        self.refresh
-            .insert(token.clone(), Refresh { family, used: false });
+        self.refresh.insert(token.clone(), Refresh { family, used: false });
         token
     }
 
@@ -189,11 +177,9 @@ impl State {
 
     /// Refresh tokens that would be granted now.
     pub fn live_refresh_tokens(&self, rotation: Rotation) -> usize {
-        let spent = matches!(rotation, Rotation::Rotates | Rotation::Strict);
-        self.refresh
-            .values()
-            .filter(|t| !self.families[t.family].revoked && !(spent && t.used))
-            .count()
+        let spends = matches!(rotation, Rotation::Rotates | Rotation::Strict);
+        let dead = |token: &Refresh| self.families[token.family].revoked || (spends && token.used);
+        self.refresh.values().filter(|token| !dead(token)).count()
     }
 
     fn end(&mut self, family: usize, tokens: &TokenTable) {

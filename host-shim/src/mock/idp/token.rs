@@ -23,15 +23,9 @@ pub(super) struct Form {
 
 impl Form {
     pub fn read(body: &[u8]) -> Form {
-        let mut form = Form {
-            members: HashMap::new(),
-            doubled: false,
-        };
+        let mut form = Form { members: HashMap::new(), doubled: false };
         for (name, value) in parse(body) {
-            form.doubled |= form
-                .members
-                .insert(name.into_owned(), value.into_owned())
-                .is_some();
+            form.doubled |= form.members.insert(name.into_owned(), value.into_owned()).is_some();
         }
         form
     }
@@ -60,7 +54,7 @@ pub(super) fn token(
     } else {
         authenticate(shared, settings, form, headers).and_then(|client| match grant_type {
             "authorization_code" => by_code(shared, settings, segment, form, &client),
-            "refresh_token" => by_refresh(shared, settings, segment, form, &client),
+            "refresh_token" => by_refresh(shared, settings, form, &client),
             _ => Err(OAuthError::new("unsupported_grant_type")),
         })
     };
@@ -99,28 +93,21 @@ fn authenticate(
     headers: &HeaderMap,
 ) -> Result<String, OAuthError> {
     let basic = headers.get("authorization").and_then(|value| value.to_str().ok());
-    let basic = basic
-        .and_then(|value| value.strip_prefix("Basic "))
-        .and_then(|value| {
-            let text = String::from_utf8(BASE64_STANDARD.decode(value).ok()?).ok()?;
-            let (id, secret) = text.split_once(':')?;
-            Some((form_decoded(id), form_decoded(secret)))
-        });
+    let basic = basic.and_then(|value| value.strip_prefix("Basic ")).and_then(|value| {
+        let text = String::from_utf8(BASE64_STANDARD.decode(value).ok()?).ok()?;
+        let (id, secret) = text.split_once(':')?;
+        Some((form_decoded(id), form_decoded(secret)))
+    });
     let (id, secret) = match (basic, form.get("client_secret")) {
         (Some(_), Some(_)) => {
-            shared
-                .journal
-                .violation("client authentication twice in one request");
+            shared.journal.violation("client authentication twice in one request");
             return Err(OAuthError::new("invalid_request"));
         }
         (Some((id, secret)), None) => {
             shared.journal.shown(&secret);
             (id, Some(secret))
         }
-        (None, secret) => (
-            form.get("client_id").unwrap_or_default().to_owned(),
-            secret.map(str::to_owned),
-        ),
+        (None, secret) => (form.get("client_id").unwrap_or_default().to_owned(), secret.map(str::to_owned)),
     };
     let wrong = |number: u64| match settings.entra_tenant {
         Some(_) => OAuthError::aadsts(number),
@@ -144,22 +131,15 @@ fn by_code(
     client: &str,
 ) -> Result<Value, OAuthError> {
     let grant_error = |number: u64| match settings.entra_tenant {
-        Some(_) => OAuthError {
-            error: "invalid_grant".to_owned(),
-            ..OAuthError::aadsts(number)
-        },
+        Some(_) => OAuthError { error: "invalid_grant".to_owned(), ..OAuthError::aadsts(number) },
         None => OAuthError::new("invalid_grant"),
     };
-    let shown = form
-        .get("code")
-        .ok_or_else(|| OAuthError::new("invalid_request"))?;
+    let shown = form.get("code").ok_or_else(|| OAuthError::new("invalid_request"))?;
     let mut state = shared.state.lock();
     let code = match state.redeem(shown, client, &shared.tokens) {
         Shown::Good(code) => code,
         Shown::Dead => {
-            shared
-                .journal
-                .violation("a code was shown twice, or by another client");
+            shared.journal.violation("a code was shown twice, or by another client");
             return Err(grant_error(54_005));
         }
         Shown::Unknown => return Err(grant_error(70_008)),
@@ -183,20 +163,12 @@ fn by_code(
     let refresh = (code.grant.offline && !settings.omit_refresh_token)
         .then(|| state.new_refresh(&shared.journal, family));
     drop(state);
-    let id = issue_id_token(shared, settings, segment, &code.grant);
+    let id = issue_id_token(shared, settings, &code.grant);
     Ok(answer(settings, &scope, access, refresh, id))
 }
 
-fn by_refresh(
-    shared: &Shared,
-    settings: &Settings,
-    segment: &str,
-    form: &Form,
-    client: &str,
-) -> Result<Value, OAuthError> {
-    let shown = form
-        .get("refresh_token")
-        .ok_or_else(|| OAuthError::new("invalid_request"))?;
+fn by_refresh(shared: &Shared, settings: &Settings, form: &Form, client: &str) -> Result<Value, OAuthError> {
+    let shown = form.get("refresh_token").ok_or_else(|| OAuthError::new("invalid_request"))?;
     let mut state = shared.state.lock();
     let (family, grant) = match state.refresh(shown, client, settings.rotation, &shared.tokens) {
         Shown::Good(good) => good,
@@ -213,20 +185,17 @@ fn by_refresh(
     let refresh = rotates.then(|| state.new_refresh(&shared.journal, family));
     drop(state);
     // OIDC Core §12.2: an id_token of a refresh carries no nonce.
-    let id = issue_id_token(shared, settings, segment, &Grant { nonce: None, ..grant });
+    let id = issue_id_token(shared, settings, &Grant { nonce: None, ..grant });
     Ok(answer(settings, &scope, access, refresh, id))
 }
 
-fn issue_id_token(shared: &Shared, settings: &Settings, segment: &str, grant: &Grant) -> Option<String> {
+fn issue_id_token(shared: &Shared, settings: &Settings, grant: &Grant) -> Option<String> {
     if !grant.scope.split(' ').any(|scope| scope == "openid") {
         return None;
     }
     let user = settings.user(&grant.user);
-    let tenant = user.tid.clone().or_else(|| settings.entra_tenant.clone());
-    let issuer = match (&settings.entra_tenant, &tenant) {
-        (Some(_), Some(tenant)) => format!("{}/{tenant}/v2.0", shared.base),
-        _ => shared.issuer(settings, segment),
-    };
+    let tenant = settings.entra_tenant.as_ref().map(|own| user.tid.clone().unwrap_or_else(|| own.clone()));
+    let issuer = shared.issuer_for(settings, &user);
     let subject = Subject {
         issuer: &issuer,
         client: &grant.client,
@@ -253,18 +222,10 @@ fn answer(
             body[name] = value;
         }
     };
-    let seconds = if settings.expires_in_as_text {
-        json!(lifetime.to_string())
-    } else {
-        json!(lifetime)
-    };
+    let seconds = if settings.expires_in_as_text { json!(lifetime.to_string()) } else { json!(lifetime) };
     put("expires_in", (!settings.omit_expires_in).then_some(seconds));
     let scope = settings.scope.clone().unwrap_or_else(|| {
-        scope
-            .split(' ')
-            .filter(|one| *one != "offline_access")
-            .collect::<Vec<_>>()
-            .join(" ")
+        scope.split(' ').filter(|one| *one != "offline_access").collect::<Vec<_>>().join(" ")
     });
     put("scope", (!settings.omit_scope).then(|| scope.into()));
     put("refresh_token", refresh.map(Value::from));
@@ -276,8 +237,5 @@ fn answer(
 }
 
 fn form_decoded(text: &str) -> String {
-    parse(format!("x={text}").as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
+    parse(format!("x={text}").as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }

@@ -44,11 +44,7 @@ pub(super) fn credentials(mechanism: Mechanism, line: &str) -> Option<Credential
         Mechanism::Xoauth2 => {
             let (user, rest) = text.strip_prefix("user=")?.split_once('\x01')?;
             let token = bearer(rest.strip_prefix("auth=")?)?;
-            Some(Credentials {
-                user: user.to_owned(),
-                token,
-                port: None,
-            })
+            Some(Credentials { user: user.to_owned(), token, port: None })
         }
         Mechanism::Oauthbearer => {
             let mut parts = text.split('\x01');
@@ -62,11 +58,7 @@ pub(super) fn credentials(mechanism: Mechanism, line: &str) -> Option<Credential
                     _ => {}
                 }
             }
-            Some(Credentials {
-                user,
-                token: token?,
-                port,
-            })
+            Some(Credentials { user, token: token?, port })
         }
     }
 }
@@ -84,16 +76,10 @@ mod tests {
     fn the_published_examples_are_understood() {
         let line = "dXNlcj1hbGljZUBjb250b3NvLmV4YW1wbGUBYXV0aD1CZWFyZXIgVE9LRU4xMjMBAQ==";
         let alice = credentials(Mechanism::Xoauth2, line).unwrap();
-        assert_eq!(
-            (alice.user.as_str(), alice.token.as_str()),
-            ("alice@contoso.example", "TOKEN123")
-        );
+        assert_eq!((alice.user.as_str(), alice.token.as_str()), ("alice@contoso.example", "TOKEN123"));
         let line = "bixhPWFsaWNlQGNvbnRvc28uZXhhbXBsZSwBaG9zdD1wb3AuZXhhbXBsZS5uZXQBcG9ydD05OTUBYXV0aD1CZWFyZXIgVE9LRU4xMjMBAQ==";
         let alice = credentials(Mechanism::Oauthbearer, line).unwrap();
-        assert_eq!(
-            (alice.user.as_str(), alice.port),
-            ("alice@contoso.example", Some(995))
-        );
+        assert_eq!((alice.user.as_str(), alice.port), ("alice@contoso.example", Some(995)));
         assert_eq!(credentials(Mechanism::Xoauth2, "AAAA"), None);
     }
 }

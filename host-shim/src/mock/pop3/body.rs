@@ -3,7 +3,8 @@
 use std::io;
 
 use super::super::mail::{Body, Pieces};
-use super::script::{Script, Verb, What};
+use super::fault::{Verb, What};
+use super::script::Script;
 use super::session::Flow;
 use super::stop::Stops;
 use super::wire::Wire;
@@ -45,17 +46,11 @@ impl Content {
 }
 
 fn top_end(bytes: &[u8], lines: usize) -> Option<usize> {
-    let head = if bytes.starts_with(b"\r\n") {
-        2
-    } else {
-        memchr::memmem::find(bytes, b"\r\n\r\n")? + 4
-    };
+    let head = if bytes.starts_with(b"\r\n") { 2 } else { memchr::memmem::find(bytes, b"\r\n\r\n")? + 4 };
     if lines == 0 {
         return Some(head);
     }
-    memchr::memchr_iter(b'\n', &bytes[head..])
-        .nth(lines - 1)
-        .map(|end| head + end + 1)
+    memchr::memchr_iter(b'\n', &bytes[head..]).nth(lines - 1).map(|end| head + end + 1)
 }
 
 /// Where it is said: a place for stops, and a fault that cuts.
@@ -84,24 +79,13 @@ impl<'a> Sending<'a> {
             Some(What::Truncate(octets)) => (Some(*octets), false),
             _ => (None, false),
         };
-        Sending {
-            wire,
-            script,
-            stops,
-            verb,
-            uidl,
-            sent: 0,
-            limit,
-            drops,
-        }
+        Sending { wire, script, stops, verb, uidl, sent: 0, limit, drops }
     }
 
     /// Sends the content and its terminator.
     pub async fn send(mut self, content: Content) -> io::Result<Flow> {
-        let mut stuffing = Stuffing {
-            at_line_start: true,
-            after_crlf_only: self.script.stuff_after_crlf_only,
-        };
+        let mut stuffing =
+            Stuffing { at_line_start: true, after_crlf_only: self.script.stuff_after_crlf_only };
         let mut last = Last::default();
         let mut whole = true;
         match content {
@@ -122,23 +106,33 @@ impl<'a> Sending<'a> {
                 }
             }
         }
-        if !whole && self.drops {
+        self.halt_here().await?;
+        if self.drops {
             self.wire.flush().await?;
             return Ok(Flow::Drop);
         }
-        let end: &[u8] = if self.script.bare_lf_in_messages && self.verb == Verb::Retr {
-            b"\n"
-        } else {
-            b"\r\n"
-        };
-        let at_line_start = last.ends_line && whole;
-        if !at_line_start && !(self.script.glued_terminator && self.verb == Verb::Retr) {
+        let end: &[u8] =
+            if self.script.bare_lf_in_messages && self.verb == Verb::Retr { b"\n" } else { b"\r\n" };
+        let ended = last.ends_line && whole;
+        let glued = self.script.glued_terminator && self.verb == Verb::Retr;
+        if !ended && !glued {
             self.wire.say(end);
         }
         self.wire.say(b".");
         self.wire.say(end);
         self.wire.relieve().await?;
         Ok(Flow::Go)
+    }
+
+    /// Halts if a halt is asked for at this octet; answers where the next one is.
+    async fn halt_here(&mut self) -> io::Result<Option<u64>> {
+        let halt = self.stops.next_in_body(self.verb, self.uidl, self.sent);
+        if halt != Some(self.sent) {
+            return Ok(halt);
+        }
+        self.wire.flush().await?;
+        self.stops.pass(self.verb, self.uidl, super::Moment::Body(self.sent)).await;
+        Ok(self.stops.next_in_body(self.verb, self.uidl, self.sent + 1))
     }
 
     /// Sends so many of the bytes as the limit allows; false if it was reached.
@@ -148,24 +142,10 @@ impl<'a> Sending<'a> {
             if to_limit == Some(0) {
                 return Ok(false);
             }
-            let halt = self
-                .stops
-                .next_in_body(self.verb, self.uidl)
-                .filter(|halt| *halt >= self.sent);
-            let to_halt = halt.map(|halt| halt - self.sent);
-            if to_halt == Some(0) {
-                self.wire.flush().await?;
-                self.stops
-                    .pass(self.verb, self.uidl, super::Moment::Body(self.sent))
-                    .await;
-            }
-            let room = to_limit
-                .into_iter()
-                .chain(to_halt.filter(|octets| *octets > 0))
-                .min();
-            let take = room.map_or(bytes.len(), |room| {
-                bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX))
-            });
+            let to_halt = self.halt_here().await?.map(|halt| halt - self.sent);
+            let room = to_limit.into_iter().chain(to_halt.filter(|octets| *octets > 0)).min();
+            let take =
+                room.map_or(bytes.len(), |room| bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
             self.wire.say(&bytes[..take]);
             self.sent += take as u64;
             bytes = &bytes[take..];
@@ -214,11 +194,8 @@ impl Stuffing {
             done = end + 1;
         }
         out.extend_from_slice(&piece[done..]);
-        self.at_line_start = if self.after_crlf_only {
-            piece.ends_with(b"\r\n")
-        } else {
-            piece.ends_with(b"\n")
-        };
+        self.at_line_start =
+            if self.after_crlf_only { piece.ends_with(b"\r\n") } else { piece.ends_with(b"\n") };
     }
 }
 
@@ -228,10 +205,7 @@ mod tests {
 
     #[test]
     fn dots_are_stuffed_across_pieces() {
-        let mut stuffing = Stuffing {
-            at_line_start: true,
-            after_crlf_only: false,
-        };
+        let mut stuffing = Stuffing { at_line_start: true, after_crlf_only: false };
         let mut out = Vec::new();
         stuffing.stuff(b".a\r\n", &mut out);
         stuffing.stuff(b".\r\nb.\n", &mut out);

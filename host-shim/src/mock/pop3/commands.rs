@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::io;
 
 use super::body::Content;
-use super::script::{Listing, Script, Verb, What};
+use super::fault::{Verb, What};
+use super::script::{Listing, Script};
 use super::server::Transport;
 use super::session::{Command, Flow, Session};
 
@@ -51,10 +52,7 @@ impl Session {
     }
 
     async fn capa(&mut self, script: &Script, command: &Command, fault: Option<&What>) -> io::Result<Flow> {
-        let after_login = script
-            .capabilities_after_login
-            .as_ref()
-            .filter(|_| self.user.is_some());
+        let after_login = script.capabilities_after_login.as_ref().filter(|_| self.user.is_some());
         let mut lines = after_login.unwrap_or(&script.capabilities).clone();
         let clear = self.shared.transport == Transport::Stls && !self.wire.is_secure();
         if clear && script.announce_stls {
@@ -63,11 +61,8 @@ impl Session {
         if !clear && script.announce_sasl && !script.mechanisms.is_empty() {
             lines.push(format!("SASL {}", script.mechanisms.join(" ")));
         }
-        let text = lines
-            .iter()
-            .fold(String::new(), |text, line| text + line + line_end(script));
-        self.say_lines(script, command, fault, Content::Lines(text.into_bytes()))
-            .await
+        let text = lines.iter().fold(String::new(), |text, line| text + line + line_end(script));
+        self.say_lines(script, command, fault, Content::Lines(text.into_bytes())).await
     }
 
     async fn stls(&mut self, script: &Script) -> io::Result<Flow> {
@@ -170,22 +165,15 @@ impl Session {
 
     /// The number of a message that is there and not marked.
     fn present(&self, command: &Command) -> Option<usize> {
-        command
-            .number
-            .filter(|n| (1..=self.listed.len()).contains(n) && !self.deleted.contains(n))
+        command.number.filter(|n| (1..=self.listed.len()).contains(n) && !self.deleted.contains(n))
     }
 
     fn left(&self) -> Vec<usize> {
-        (1..=self.listed.len())
-            .filter(|number| !self.deleted.contains(number))
-            .collect()
+        (1..=self.listed.len()).filter(|number| !self.deleted.contains(number)).collect()
     }
 
     fn size(&self, script: &Script, number: usize) -> u64 {
-        self.listed[number - 1]
-            .body
-            .size()
-            .saturating_add_signed(script.size_error)
+        self.listed[number - 1].body.size().saturating_add_signed(script.size_error)
     }
 
     /// The messages in the order of the listing, each with the number it is shown under.

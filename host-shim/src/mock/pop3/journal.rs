@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::fault::Verb;
 use super::mailbox::Uidl;
-use super::script::Verb;
 
 /// One command, or the coming and going of a connection (`Verb::Greeting`, with text `open` or `closed`).
 #[derive(Clone, Debug)]
@@ -56,16 +56,19 @@ impl Journal {
     /// The commands as text, in order.
     pub fn lines(&self) -> Vec<String> {
         let inner = self.0.inner.lock();
-        inner
-            .entries
-            .iter()
-            .map(|entry| format!("{} {}", entry.connection, entry.text))
-            .collect()
+        inner.entries.iter().map(|entry| format!("{} {}", entry.connection, entry.text)).collect()
     }
 
     /// How often this command came.
     pub fn count(&self, verb: Verb) -> u64 {
         self.0.inner.lock().counts.get(&verb).copied().unwrap_or(0)
+    }
+
+    /// How often this command came in sessions of this user.
+    pub fn count_by(&self, user: &str, verb: Verb) -> u64 {
+        let inner = self.0.inner.lock();
+        let his = |entry: &&Entry| entry.user.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(user));
+        inner.entries.iter().filter(his).filter(|entry| entry.verb == verb).count() as u64
     }
 
     /// How often RETR was asked for this UIDL.
@@ -200,11 +203,7 @@ impl Journal {
 
     pub(super) fn login(&self, good: bool) {
         let mut inner = self.0.inner.lock();
-        if good {
-            inner.logins += 1
-        } else {
-            inner.refusals += 1
-        }
+        if good { inner.logins += 1 } else { inner.refusals += 1 }
     }
 
     pub(super) fn secret(&self, sasl_line: &str, token: Option<&str>) {
@@ -222,12 +221,6 @@ impl Journal {
 
 impl Inner {
     fn note(&mut self, connection: u64, user: Option<Arc<str>>, verb: Verb, text: String) {
-        self.entries.push(Entry {
-            at: Instant::now(),
-            connection,
-            user,
-            verb,
-            text,
-        });
+        self.entries.push(Entry { at: Instant::now(), connection, user, verb, text });
     }
 }

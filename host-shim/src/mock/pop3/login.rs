@@ -7,7 +7,8 @@ use std::time::Instant;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::auth::{self, Mechanism};
-use super::script::{InitialResponse, Refusal, Script, Verb, codes};
+use super::fault::{Verb, codes};
+use super::script::{InitialResponse, Refusal, Script};
 use super::server::Transport;
 use super::session::{Command, Flow, Session};
 
@@ -16,10 +17,7 @@ const PROTOCOL_ERROR: &str = "-ERR Protocol error. Connection is closed. 10";
 impl Session {
     pub(super) async fn auth(&mut self, script: &Script, command: &Command) -> io::Result<Flow> {
         let name = command.words.first().map_or("", String::as_str);
-        let known = script
-            .mechanisms
-            .iter()
-            .any(|mechanism| mechanism.eq_ignore_ascii_case(name));
+        let known = script.mechanisms.iter().any(|mechanism| mechanism.eq_ignore_ascii_case(name));
         let Some(mechanism) = Mechanism::named(name).filter(|_| known) else {
             return Ok(self.err(script, "unsupported mechanism"));
         };
@@ -39,11 +37,7 @@ impl Session {
                     self.say(script, PROTOCOL_ERROR);
                     return Ok(Flow::Close);
                 }
-                if initial == "=" {
-                    String::new()
-                } else {
-                    initial.clone()
-                }
+                if initial == "=" { String::new() } else { initial.clone() }
             }
             None => {
                 self.say(script, &script.continuation.clone());
@@ -56,13 +50,9 @@ impl Session {
         let (connection, verb) = (self.connection, Verb::AuthData);
         let text = format!("({} octets)", line.len());
         self.shared.journal.command(connection, None, verb, text);
+        let claimed = auth::credentials(mechanism, &line).map(|shown| shown.user);
         let words = vec![mechanism_word(mechanism).to_owned(), line];
-        let command = Command {
-            verb,
-            words,
-            number: None,
-            uidl: None,
-        };
+        let command = Command { verb, words, number: None, uidl: None, claimed };
         // The exchange behind the credentials has halts and faults of its own.
         Box::pin(self.around(script, &command)).await
     }
@@ -79,9 +69,7 @@ impl Session {
             return Ok(self.err(script, "Authentication aborted by client."));
         }
         let shown = auth::credentials(mechanism, line);
-        self.shared
-            .journal
-            .secret(line, shown.as_ref().map(|shown| shown.token.as_str()));
+        self.shared.journal.secret(line, shown.as_ref().map(|shown| shown.token.as_str()));
         let Some(shown) = shown else {
             self.shared.journal.login(false);
             return Ok(self.err(script, "[AUTH] Invalid base64 in response"));
@@ -102,16 +90,8 @@ impl Session {
         match &script.refusal {
             Refusal::Plain(line) => self.say(script, line),
             Refusal::Close => return Ok(Flow::Drop),
-            Refusal::Challenge {
-                xoauth2,
-                oauthbearer,
-                then,
-            } => {
-                let json = if mechanism == Mechanism::Xoauth2 {
-                    xoauth2
-                } else {
-                    oauthbearer
-                };
+            Refusal::Challenge { xoauth2, oauthbearer, then } => {
+                let json = if mechanism == Mechanism::Xoauth2 { xoauth2 } else { oauthbearer };
                 self.say(script, &format!("+ {}", BASE64_STANDARD.encode(json)));
                 let Some(answer) = self.answer(mechanism).await? else {
                     return Ok(Flow::Drop);
@@ -145,14 +125,9 @@ impl Session {
             b"AQ==" => "answer: AQ==".to_owned(),
             other => format!("answer: ({} octets)", other.len()),
         };
-        let verdict = if answer == mechanism.farewell().as_bytes() || answer == b"*" {
-            ""
-        } else {
-            ", wrong"
-        };
-        self.shared
-            .journal
-            .command(self.connection, None, Verb::Other, text + verdict);
+        let verdict =
+            if answer == mechanism.farewell().as_bytes() || answer == b"*" { "" } else { ", wrong" };
+        self.shared.journal.command(self.connection, None, Verb::Other, text + verdict);
         Ok(Some(answer != b"*"))
     }
 
@@ -161,10 +136,8 @@ impl Session {
         {
             let mut logins = self.shared.logins.lock();
             let login = logins.entry(user.to_ascii_lowercase()).or_default();
-            let young = login
-                .last
-                .zip(script.login_delay)
-                .is_some_and(|(last, delay)| last.elapsed() < delay);
+            let young =
+                login.last.zip(script.login_delay).is_some_and(|(last, delay)| last.elapsed() < delay);
             let refusal = match (young, script.lock_mailbox && login.open > 0) {
                 (true, _) => Some(codes::LOGIN_DELAY),
                 (_, true) => Some(codes::IN_USE),
@@ -184,9 +157,7 @@ impl Session {
         self.user = Some(Arc::from(user));
         self.shared.journal.login(true);
         let messages = self.shared.mailboxes.messages(user);
-        let shown = script
-            .window
-            .map_or(messages.len(), |window| window.min(messages.len()));
+        let shown = script.window.map_or(messages.len(), |window| window.min(messages.len()));
         self.listed = messages[..shown].to_vec();
         self.say(script, &script.login_text);
         Flow::Go

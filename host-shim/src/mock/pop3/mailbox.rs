@@ -19,10 +19,7 @@ pub struct Message {
 
 impl Message {
     pub fn new(uidl: impl AsRef<[u8]>, body: Body) -> Message {
-        Message {
-            uidl: uidl.as_ref().into(),
-            body,
-        }
+        Message { uidl: uidl.as_ref().into(), body }
     }
 }
 
@@ -59,12 +56,7 @@ impl Mailboxes {
             inner.made - count as u64
         };
         let messages: Vec<Message> = (0..count as u64)
-            .map(|n| {
-                Message::new(
-                    format!("u{:08x}", first + n),
-                    Body::Generated { seed: seed + n, size },
-                )
-            })
+            .map(|n| Message::new(format!("u{:08x}", first + n), Body::Generated { seed: seed + n, size }))
             .collect();
         let uidls = messages.iter().map(|message| message.uidl.clone()).collect();
         self.change(user, |all| all.extend(messages));
@@ -77,10 +69,7 @@ impl Mailboxes {
     }
 
     pub fn uidls(&self, user: &str) -> Vec<Uidl> {
-        self.messages(user)
-            .iter()
-            .map(|message| message.uidl.clone())
-            .collect()
+        self.messages(user).iter().map(|message| message.uidl.clone()).collect()
     }
 
     /// Every message gets a new UIDL, as after a server's migration.
@@ -109,15 +98,21 @@ impl Mailboxes {
 
     /// Removes what a session marked: the same message, not another of the same UIDL.
     pub(super) fn expunge(&self, user: &str, gone: &[Message]) {
+        let mut marked: HashMap<&[u8], Vec<&Body>> = HashMap::new();
+        for message in gone {
+            marked.entry(&message.uidl).or_default().push(&message.body);
+        }
         self.change(user, |messages| {
-            for message in gone {
-                let place = messages
-                    .iter()
-                    .position(|m| m.uidl == message.uidl && m.body == message.body);
-                if let Some(place) = place {
-                    messages.remove(place);
-                }
-            }
+            messages.retain(|message| {
+                let Some(bodies) = marked.get_mut(&*message.uidl) else {
+                    return true;
+                };
+                let Some(place) = bodies.iter().position(|body| **body == message.body) else {
+                    return true;
+                };
+                bodies.swap_remove(place);
+                false
+            });
         });
     }
 

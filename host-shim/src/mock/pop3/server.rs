@@ -27,6 +27,8 @@ pub enum Transport {
     Stls,
     /// In clear, with no way out.
     Clear,
+    /// Takes the connection and says nothing: not even a handshake.
+    Silent,
 }
 
 /// A running POP3 server. Ends when dropped.
@@ -84,11 +86,7 @@ impl Server {
 
     /// Forgets when users last logged in, as if the login delay were over.
     pub fn forget_logins(&self) {
-        self.shared
-            .logins
-            .lock()
-            .values_mut()
-            .for_each(|login| login.last = None);
+        self.shared.logins.lock().values_mut().for_each(|login| login.last = None);
     }
 }
 
@@ -105,18 +103,12 @@ pub struct Builder {
 
 impl Builder {
     pub fn identity(self, identity: &Identity) -> Builder {
-        Builder {
-            tls: Some(identity.server()),
-            ..self
-        }
+        Builder { tls: Some(identity.server()), ..self }
     }
 
     /// A TLS configuration of one's own, for instance of one version: [`Identity::server_of`].
     pub fn tls(self, config: Arc<ServerConfig>) -> Builder {
-        Builder {
-            tls: Some(Ok(config)),
-            ..self
-        }
+        Builder { tls: Some(Ok(config)), ..self }
     }
 
     pub fn transport(self, transport: Transport) -> Builder {
@@ -129,18 +121,12 @@ impl Builder {
 
     /// Mailboxes that outlive this server.
     pub fn mailboxes(self, mailboxes: &Mailboxes) -> Builder {
-        Builder {
-            mailboxes: mailboxes.clone(),
-            ..self
-        }
+        Builder { mailboxes: mailboxes.clone(), ..self }
     }
 
     /// Says for (user, token) whether they fit, where the token table does not.
     pub fn validator(self, fits: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Builder {
-        Builder {
-            validator: Some(Box::new(fits)),
-            ..self
-        }
+        Builder { validator: Some(Box::new(fits)), ..self }
     }
 
     pub fn start(self) -> io::Result<Server> {
@@ -167,11 +153,7 @@ impl Builder {
                 tokio::spawn(session::serve(serving.clone(), stream));
             }
         })?;
-        Ok(Server {
-            shared,
-            address,
-            _background: background,
-        })
+        Ok(Server { shared, address, _background: background })
     }
 }
 

@@ -90,11 +90,7 @@ impl Sink for Lmtp {
             }
             return Err(refused.no);
         }
-        let mut open = Open {
-            session,
-            stuffing: Stuffing::new(),
-            buffer: Vec::new(),
-        };
+        let mut open = Open { session, stuffing: Stuffing::new(), buffer: Vec::new() };
         open.convert(message.received.as_bytes());
         if let Some(key) = message.dedupe_key {
             open.convert(format!("X-Multipop-Key: {key}\r\n").as_bytes());
@@ -158,13 +154,9 @@ fn lost(error: &io::Error) -> No {
 fn is_recipient(deliver_to: &str) -> Result<(), No> {
     let is_bad = deliver_to.is_empty()
         || deliver_to.len() > 320
-        || deliver_to
-            .chars()
-            .any(|letter| letter.is_control() || matches!(letter, '<' | '>' | ' '));
+        || deliver_to.chars().any(|letter| letter.is_control() || matches!(letter, '<' | '>' | ' '));
     match is_bad {
-        true => Err(No::Recipient(format!(
-            "deliver_to {deliver_to:?} cannot be an LMTP recipient"
-        ))),
+        true => Err(No::Recipient(format!("deliver_to {deliver_to:?} cannot be an LMTP recipient"))),
         false => Ok(()),
     }
 }

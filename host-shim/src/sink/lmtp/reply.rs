@@ -114,10 +114,7 @@ fn read_line(from: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     io::Read::take(from, LINE_BYTES).read_until(b'\n', &mut line)?;
     if line.pop() != Some(b'\n') {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the server closed the connection",
-        ));
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection"));
     }
     let line = String::from_utf8_lossy(&line);
     Ok(line.trim_end().to_owned())
@@ -151,12 +148,7 @@ mod tests {
 
     #[test]
     fn a_no_is_about_room_recipient_message_or_server() {
-        let full = [
-            "452 4.2.2 over quota\r\n",
-            "552 5.2.2 Quota exceeded\r\n",
-            "452 x\r\n",
-            "422 x\r\n",
-        ];
+        let full = ["452 4.2.2 over quota\r\n", "552 5.2.2 Quota exceeded\r\n", "452 x\r\n", "422 x\r\n"];
         for text in full {
             for step in [Step::Recipient, Step::Message] {
                 assert!(matches!(reply(text).no(step), No::Full(_)), "{text}");
@@ -164,30 +156,12 @@ mod tests {
         }
         let recipient = ["550 5.1.1 unknown\r\n", "450 4.2.0 try later\r\n", "550 no\r\n"];
         for text in recipient {
-            assert!(
-                matches!(reply(text).no(Step::Recipient), No::Recipient(_)),
-                "{text}"
-            );
+            assert!(matches!(reply(text).no(Step::Recipient), No::Recipient(_)), "{text}");
         }
-        assert!(matches!(
-            reply("554 5.7.1 virus\r\n").no(Step::Message),
-            No::Refuse(_)
-        ));
-        assert!(matches!(
-            reply("552 5.3.4 too big\r\n").no(Step::Sender),
-            No::Refuse(_)
-        ));
-        assert!(matches!(
-            reply("451 4.3.0 later\r\n").no(Step::Message),
-            No::Defer(_)
-        ));
-        assert!(matches!(
-            reply("530 5.7.0 authenticate\r\n").no(Step::Sender),
-            No::Defer(_)
-        ));
-        assert!(matches!(
-            reply("421 4.3.2 bye\r\n").no(Step::Recipient),
-            No::Defer(_)
-        ));
+        assert!(matches!(reply("554 5.7.1 virus\r\n").no(Step::Message), No::Refuse(_)));
+        assert!(matches!(reply("552 5.3.4 too big\r\n").no(Step::Sender), No::Refuse(_)));
+        assert!(matches!(reply("451 4.3.0 later\r\n").no(Step::Message), No::Defer(_)));
+        assert!(matches!(reply("530 5.7.0 authenticate\r\n").no(Step::Sender), No::Defer(_)));
+        assert!(matches!(reply("421 4.3.2 bye\r\n").no(Step::Recipient), No::Defer(_)));
     }
 }

@@ -31,9 +31,7 @@ impl Place {
         if text.starts_with('/') {
             return Ok(Place::Unix(text.into()));
         }
-        let port = text
-            .rsplit_once(':')
-            .and_then(|(_, port)| port.parse::<u16>().ok());
+        let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         match port {
             Some(_) => Ok(Place::Tcp(text.into())),
             None => Err(format!("{text}: give HOST:PORT, unix:PATH or an absolute path")),
@@ -64,21 +62,13 @@ pub struct Session {
 impl Session {
     pub fn open(place: &Place, host: &str) -> io::Result<Session> {
         let stream = Stream::connect(place)?;
-        let mut session = Session {
-            stream: BufReader::new(stream),
-            takes_size: false,
-            takes_8bit: false,
-        };
+        let mut session = Session { stream: BufReader::new(stream), takes_size: false, takes_8bit: false };
         session.wait(REPLY)?;
         expect_yes(Reply::read(&mut session.stream)?)?;
         let hello = expect_yes(session.command(&format!("LHLO {host}"))?)?;
         let says = |word: &str| {
             let first = |line: &String| line.split_whitespace().next().map(str::to_ascii_uppercase);
-            hello
-                .lines
-                .iter()
-                .skip(1)
-                .any(|line| first(line).as_deref() == Some(word))
+            hello.lines.iter().skip(1).any(|line| first(line).as_deref() == Some(word))
         };
         session.takes_size = says("SIZE");
         session.takes_8bit = says("8BITMIME");
@@ -92,11 +82,7 @@ impl Session {
 
     /// As far as `354`. The null sender: nobody is to get a bounce of mail that was collected.
     pub fn begin(&mut self, deliver_to: &str, size: u64) -> Result<(), Refused> {
-        let size = if self.takes_size {
-            format!(" SIZE={size}")
-        } else {
-            String::new()
-        };
+        let size = if self.takes_size { format!(" SIZE={size}") } else { String::new() };
         let body = if self.takes_8bit { " BODY=8BITMIME" } else { "" };
         let steps = [
             (Step::Sender, format!("MAIL FROM:<>{size}{body}")),
@@ -107,10 +93,7 @@ impl Session {
             let reply = self.command(&command).map_err(Refused::lost)?;
             if !reply.is_yes() {
                 let is_usable = !reply.is_closing() && self.command("RSET").is_ok_and(|reset| reset.is_yes());
-                return Err(Refused {
-                    no: reply.no(step),
-                    is_usable,
-                });
+                return Err(Refused { no: reply.no(step), is_usable });
             }
         }
         Ok(())
@@ -127,10 +110,7 @@ impl Session {
         self.wait(REPLY).map_err(Refused::lost)?;
         match reply.is_yes() {
             true => Ok(()),
-            false => Err(Refused {
-                no: reply.no(Step::Message),
-                is_usable: !reply.is_closing(),
-            }),
+            false => Err(Refused { no: reply.no(Step::Message), is_usable: !reply.is_closing() }),
         }
     }
 
@@ -161,10 +141,7 @@ pub struct Refused {
 
 impl Refused {
     fn lost(error: io::Error) -> Refused {
-        Refused {
-            no: No::Defer(format!("the LMTP connection was lost: {error}")),
-            is_usable: false,
-        }
+        Refused { no: No::Defer(format!("the LMTP connection was lost: {error}")), is_usable: false }
     }
 }
 

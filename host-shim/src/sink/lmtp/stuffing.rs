@@ -14,10 +14,7 @@ pub struct Stuffing {
 
 impl Stuffing {
     pub fn new() -> Stuffing {
-        Stuffing {
-            at_line_start: true,
-            held: false,
-        }
+        Stuffing { at_line_start: true, held: false }
     }
 
     pub fn convert(&mut self, piece: &[u8], out: &mut Vec<u8>) {
@@ -84,13 +81,9 @@ mod tests {
         assert_eq!(through(&[b""]), b".\r\n");
         assert_eq!(through(&[b"no end"]), b"no end\r\n.\r\n");
         // Ends that a lax server would take for the end of the message.
-        for smuggled in [
-            &b"a\n.\nMAIL"[..],
-            b"a\n.\r\nMAIL",
-            b"a\r.\rMAIL",
-            b"a\r.\r\nMAIL",
-            b"a\r\n\r.\r\nMAIL",
-        ] {
+        for smuggled in
+            [&b"a\n.\nMAIL"[..], b"a\n.\r\nMAIL", b"a\r.\rMAIL", b"a\r.\r\nMAIL", b"a\r\n\r.\r\nMAIL"]
+        {
             let out = through(&[smuggled]);
             let end = out.windows(5).position(|window| window == b"\r\n.\r\n");
             assert_eq!(end, Some(out.len() - 5), "{:?}", String::from_utf8_lossy(&out));

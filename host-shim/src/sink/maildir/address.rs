@@ -100,10 +100,7 @@ mod tests {
         let mut address = Address::parse("/srv/%d/%n/100%%").unwrap();
         let path = address.resolve("alice@Contoso.Example").unwrap();
         assert_eq!(path, Path::new("/srv/contoso.example/alice/100%"));
-        assert_eq!(
-            Address::parse("/srv/%u").unwrap().resolve("bob").unwrap(),
-            Path::new("/srv/bob")
-        );
+        assert_eq!(Address::parse("/srv/%u").unwrap().resolve("bob").unwrap(), Path::new("/srv/bob"));
     }
 
     #[test]

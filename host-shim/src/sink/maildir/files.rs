@@ -35,11 +35,7 @@ impl Files for Disk {
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
     }
 
     fn write(&self, file: &mut File, _path: &Path, bytes: &[u8]) -> io::Result<()> {

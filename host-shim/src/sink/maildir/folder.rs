@@ -34,12 +34,7 @@ impl Folder {
         if created {
             files.sync_folder(path)?;
         }
-        let folder = Folder {
-            tmp,
-            new,
-            cur,
-            index: None,
-        };
+        let folder = Folder { tmp, new, cur, index: None };
         folder.remove_from_tmp(files, |_, age| age > ABANDONED)?;
         Ok(folder)
     }
@@ -54,11 +49,7 @@ impl Folder {
             let Some(file) = found else { return Ok(false) };
             match files.sync_earlier(&file) {
                 Ok(()) => {
-                    files.sync_folder(if file.starts_with(&self.new) {
-                        &self.new
-                    } else {
-                        &self.cur
-                    })?;
+                    files.sync_folder(if file.starts_with(&self.new) { &self.new } else { &self.cur })?;
                     return Ok(true);
                 }
                 // A reader moved or deleted it since the index was read.
@@ -115,10 +106,8 @@ impl Folder {
 
 /// A folder made here is as durable as the message it will hold.
 fn create_with_parents(files: &dyn Files, path: &Path) -> io::Result<()> {
-    let mut missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
-        .collect();
+    let mut missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
     while let Some(folder) = missing.pop() {
         if files.create_folder(folder)?
             && let Some(parent) = folder.parent()

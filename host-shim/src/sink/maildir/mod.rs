@@ -107,11 +107,7 @@ impl Maildir {
             return Ok(true);
         }
         // One of this batch is not unfinished business of another run.
-        if !self
-            .batch
-            .iter()
-            .any(|queued| queued.key == *key && queued.folder == path)
-        {
+        if !self.batch.iter().any(|queued| queued.key == *key && queued.folder == path) {
             let removed = folder.remove_unfinished(&*self.files, key);
             removed.map_err(|e| no("clear tmp", path, &e))?;
         }
@@ -222,18 +218,9 @@ impl Sink for Maildir {
             let _ = self.files.remove(&tmp);
             return Err(no);
         }
-        let new = open
-            .folder
-            .join("new")
-            .join(format!("{},S={}", open.name, open.written));
+        let new = open.folder.join("new").join(format!("{},S={}", open.name, open.written));
         self.syncers.begin(Job::File(open.file, tmp.clone()));
-        self.batch.push(Queued {
-            folder: open.folder,
-            key: open.key,
-            tmp,
-            new,
-            renamed: false,
-        });
+        self.batch.push(Queued { folder: open.folder, key: open.key, tmp, new, renamed: false });
         Ok(Yes::Queued)
     }
 

@@ -44,12 +44,7 @@ struct Batch {
 
 impl Syncers {
     pub fn new(files: Arc<dyn Files>) -> Syncers {
-        Syncers {
-            files,
-            state: Arc::default(),
-            jobs: None,
-            threads: Vec::new(),
-        }
+        Syncers { files, state: Arc::default(), jobs: None, threads: Vec::new() }
     }
 
     /// Waits only while all threads are far behind.
@@ -114,17 +109,12 @@ fn serve(files: &dyn Files, state: &State, waiting: &Mutex<Receiver<Job>>) {
 }
 
 fn work(files: &dyn Files, state: &State, job: Job) {
-    let mut done = Done {
-        state,
-        failed: Some("a sync thread panicked".into()),
-    };
+    let mut done = Done { state, failed: Some("a sync thread panicked".into()) };
     let (result, path) = match job {
         Job::File(file, path) => (files.sync(&file, &path), path),
         Job::Folder(path) => (files.sync_folder(&path), path),
     };
-    done.failed = result
-        .err()
-        .map(|e| format!("cannot sync: {e}: {}", path.display()));
+    done.failed = result.err().map(|e| format!("cannot sync: {e}: {}", path.display()));
 }
 
 /// Counts the job as done even if it panics, so that `wait` ends.
