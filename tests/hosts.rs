@@ -17,7 +17,7 @@ const MESSAGES: usize = 5;
 
 /// A house with mail in it, its configuration in a file, and a folder to deliver to.
 fn house() -> (House, PathBuf, PathBuf) {
-    let house = House::new(Script::default());
+    let house = House::new(Script::dovecot());
     house.fill(MESSAGES, 3_000, 1);
     let config = house.path("config.json");
     fs::write(&config, house.config.to_string()).unwrap();
