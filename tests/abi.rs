@@ -219,6 +219,17 @@ fn i04_a_throwing_cpp_host_hears_its_own_exception() {
     assert_eq!(said.trim(), "fine");
 }
 
+#[test]
+fn i04_an_exception_that_leaves_a_callback_ends_the_host_before_it_passes_through() {
+    use std::os::unix::process::ExitStatusExt;
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile(dir.path(), "c++17", "tests/abi/raw_throw.cpp", &[]);
+    let out = Command::new(program).arg(library()).arg(dir.path()).output().unwrap();
+    assert_eq!(out.status.signal(), Some(6), "{out:?}");
+    // Not at a `catch_unwind` of the runtime's, after our frames were torn down.
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "");
+}
+
 /// One process, two types: a root module is kept per type.
 #[test]
 fn a_rust_host_built_with_the_structs_of_1_0_loads_todays_library() {

@@ -7,6 +7,7 @@ use std::ffi::{c_char, c_void};
 use log::{Level, LevelFilter};
 use multipop_abi as abi;
 
+use super::callback::{Unwinding, sealed};
 use super::sized::read;
 use super::text::c_text;
 use super::{log as lines, text};
@@ -56,7 +57,7 @@ impl HostSide {
         }
         let line = c_text(line);
         // SAFETY: the host gave this function for this `user`; the text outlives the call.
-        unsafe { log(self.user, lines::number(level), line.as_ptr()) }
+        sealed(|| unsafe { log.unwinding()(self.user, lines::number(level), line.as_ptr()) });
     }
 
     pub fn level(&self) -> LevelFilter {
@@ -93,6 +94,6 @@ impl HostSide {
             messages_deleted: event.counts.deleted,
         };
         // SAFETY: the host gave this function for this `user`; struct and texts outlive the call.
-        unsafe { tell(self.user, &event) }
+        sealed(|| unsafe { tell.unwinding()(self.user, &event) });
     }
 }

@@ -7,6 +7,7 @@
 pub mod entry;
 
 mod boundary;
+mod callback;
 mod host;
 mod log;
 mod sink;

@@ -1,7 +1,6 @@
 //! The host's callbacks as the engine sees them (`engine::pump::Host`): answers proved, messages as structs.
 //!
-//! Called on the thread the host called from, and nowhere else (I5). The callbacks are `extern "C"`: what unwinds
-//! out of one ends the process instead of this library's invariants.
+//! Called on the thread the host called from, and nowhere else (I5).
 
 use std::ffi::{CString, c_void};
 use std::ptr;
@@ -9,6 +8,7 @@ use std::ptr;
 use log::{Level, LevelFilter};
 use multipop_abi as abi;
 
+use super::callback::{Unwinding, sealed};
 use super::host::HostSide;
 use super::sized::{read, reserved};
 use super::text::{c_lines, c_text, taken};
@@ -95,7 +95,7 @@ impl Host for Callbacks<'_> {
         let texts = Texts::new(message);
         let message = texts.message(message);
         // SAFETY: the host gave this function for this `user`; the message outlives the call.
-        side.ask(Place::Offer, |reason| unsafe { offer(side.sink.user, &message, reason) })
+        side.ask(Place::Offer, |reason| unsafe { offer.unwinding()(side.sink.user, &message, reason) })
     }
 
     fn begin(&mut self, message: &Message) -> (Reply, Cookie) {
@@ -107,7 +107,7 @@ impl Host for Callbacks<'_> {
         let mut cookie: *mut c_void = ptr::null_mut();
         // SAFETY: the host gave this function for this `user`; message and cookie outlive the call.
         let reply = side.ask(Place::Begin, |reason| unsafe {
-            (side.begin)(side.sink.user, &message, &mut cookie, reason)
+            side.begin.unwinding()(side.sink.user, &message, &mut cookie, reason)
         });
         (reply, Cookie(cookie.expose_provenance()))
     }
@@ -118,7 +118,7 @@ impl Host for Callbacks<'_> {
         };
         // SAFETY: the host gave this function for this `user`; the cookie is what it left in `begin`.
         side.ask(Place::Data, |reason| unsafe {
-            (side.data)(side.sink.user, pointer(cookie), bytes.as_ptr(), bytes.len(), reason)
+            side.data.unwinding()(side.sink.user, pointer(cookie), bytes.as_ptr(), bytes.len(), reason)
         })
     }
 
@@ -127,13 +127,15 @@ impl Host for Callbacks<'_> {
             return no_sink();
         };
         // SAFETY: as in `data`.
-        side.ask(Place::End, |reason| unsafe { (side.end)(side.sink.user, pointer(cookie), reason) })
+        side.ask(Place::End, |reason| unsafe {
+            side.end.unwinding()(side.sink.user, pointer(cookie), reason)
+        })
     }
 
     fn abort(&mut self, cookie: Cookie) {
         if let Some(side) = &self.sink {
             // SAFETY: as in `data`.
-            unsafe { (side.abort)(side.sink.user, pointer(cookie)) }
+            sealed(|| unsafe { side.abort.unwinding()(side.sink.user, pointer(cookie)) });
         }
     }
 
@@ -145,7 +147,7 @@ impl Host for Callbacks<'_> {
             return no_sink();
         };
         // SAFETY: the host gave this function for this `user`.
-        side.ask(Place::Flush, |reason| unsafe { flush(side.sink.user, reason) })
+        side.ask(Place::Flush, |reason| unsafe { flush.unwinding()(side.sink.user, reason) })
     }
 
     fn botched(&mut self) {
@@ -165,7 +167,7 @@ enum Place {
 impl SinkSide {
     fn ask(&self, place: Place, answer: impl FnOnce(*mut abi::Reason) -> i32) -> Reply {
         let mut reason = abi::Reason::INIT;
-        let number = answer(&mut reason);
+        let number = sealed(|| answer(&mut reason));
         Reply { answer: proved(number, place, self.sink.flush.is_some()), reason: taken(&reason.text) }
     }
 }
