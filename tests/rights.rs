@@ -498,22 +498,25 @@ fn i14_a_failed_session_look_up_never_becomes_the_operator() {
 #[test]
 fn i14_an_owner_has_no_more_accounts_than_allowed() {
     let house = House::new();
-    house.put(ALICE, ALICE, "a", mailbox()).unwrap();
-    house.put(ALICE, ALICE, "b", mailbox()).unwrap();
+    house.put(BOB, BOB, "a", mailbox()).unwrap();
+    house.put(BOB, BOB, "b", mailbox()).unwrap();
+    // One of Alice's is the configuration's.
+    house.put(ALICE, ALICE, "d", mailbox()).unwrap();
     let before = house.all();
-    refused(
-        &house,
-        house.put(ALICE, ALICE, "c", mailbox()),
-        Status::Rights,
-        "rights.cap",
-        &before,
-    );
-    // Changing one is no new one, the operator is not bound, and another owner has his own.
+    for (owner, id) in [(BOB, "c"), (ALICE, "e")] {
+        refused(
+            &house,
+            house.put(owner, owner, id, mailbox()),
+            Status::Rights,
+            "rights.cap",
+            &before,
+        );
+    }
+    // Changing one is no new one, and the operator is not bound.
     house
-        .put(ALICE, ALICE, "b", and(json!({ "enabled": false })))
+        .put(BOB, BOB, "b", and(json!({ "enabled": false })))
         .unwrap();
-    house.put(OPERATOR, ALICE, "c", mailbox()).unwrap();
-    house.put(BOB, BOB, "d", mailbox()).unwrap();
+    house.put(OPERATOR, BOB, "c", mailbox()).unwrap();
 }
 
 #[test]
@@ -834,7 +837,7 @@ fn i12_a_refused_configuration_changes_nothing() {
         &before,
     );
     // The former configuration is still in force.
-    house.put(ALICE, ALICE, "b", mailbox()).unwrap();
+    house.put(BOB, BOB, "b", mailbox()).unwrap();
 }
 
 /// As `refused`; the store words its own causes.
