@@ -15,7 +15,7 @@ pub enum Status {
     Argument = -1,
     /// A struct size or tail this library does not know: header and library do not fit.
     Abi = -2,
-    /// Called while a call runs, from a callback, before `configure`, or after a bug: the host's order of calls.
+    /// Called while a call runs, from a callback, or before `configure`: the host's order of calls.
     State = -3,
     /// Called in a child forked during a call.
     Forked = -4,

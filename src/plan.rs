@@ -28,9 +28,10 @@ pub struct Facts<'a> {
     pub retry_deferred: bool,
     /// Sizes up to this are taken; a row refused as larger is taken when the limit rose above its size.
     pub max_message_bytes: u64,
-    /// Rows recorded before this keep their mail unless `delete_older_from` has come.
+    /// Deletion by age waits: the clock may have jumped.
     pub delete_suspended: bool,
-    pub delete_older: bool,
+    /// Also what was recorded under a milder policy, once it is so many seconds old (a confirmed act).
+    pub delete_older_s: Option<u64>,
     /// RETR followed by QUIT pops a message for good.
     pub retr_is_final: bool,
 }
@@ -65,12 +66,7 @@ pub fn plan(entries: &[Entry], facts: &Facts<'_>) -> Plan {
             plan.examine.push(*entry);
             continue;
         }
-        let fetch = |may_repeat, alone, last| Fetch {
-            entry: *entry,
-            may_repeat,
-            alone,
-            last,
-        };
+        let fetch = |may_repeat, alone, last| Fetch { entry: *entry, may_repeat, alone, last };
         let Some(row) = facts.rows.get(&entry.key) else {
             plan.fetch.push(fetch(false, false, false));
             continue;
@@ -108,12 +104,16 @@ pub fn plan(entries: &[Entry], facts: &Facts<'_>) -> Plan {
 }
 
 fn is_to_delete(row: &LedgerRow, facts: &Facts<'_>) -> bool {
-    match row.delete_at {
-        // Deletion at once does not depend on a clock that may have jumped.
-        Some(0) => true,
-        Some(at) => !facts.delete_suspended && at <= facts.now,
-        None => facts.delete_older && !facts.delete_suspended,
+    // Deletion at once does not depend on a clock that may have jumped.
+    if row.delete_at == Some(0) {
+        return true;
     }
+    if facts.delete_suspended {
+        return false;
+    }
+    let by_policy = row.delete_at.is_some_and(|at| at <= facts.now);
+    let older = facts.delete_older_s.is_some_and(|age| row.recorded_at.saturating_add(age) <= facts.now);
+    by_policy || older
 }
 
 /// Least number of known messages that must all have vanished before a reset is suspected.
@@ -151,10 +151,7 @@ pub fn reset_sample(entries: &[Entry]) -> Vec<Entry> {
 /// Rows that are in no complete listing any more.
 pub fn vanished(entries: &[Entry], rows: &HashMap<UidlKey, LedgerRow>) -> Vec<UidlKey> {
     let present: HashSet<&UidlKey> = entries.iter().map(|entry| &entry.key).collect();
-    rows.keys()
-        .filter(|key| !present.contains(key))
-        .copied()
-        .collect()
+    rows.keys().filter(|key| !present.contains(key)).copied().collect()
 }
 
 #[cfg(test)]
@@ -197,7 +194,7 @@ mod tests {
             retry_deferred: false,
             max_message_bytes: 100,
             delete_suspended: false,
-            delete_older: false,
+            delete_older_s: None,
             retr_is_final: false,
         }
     }
@@ -246,21 +243,11 @@ mod tests {
 
     #[test]
     fn a_reset_needs_twenty_vanished_and_half_as_many_listed() {
-        let rows: HashMap<_, _> = (1..=20)
-            .map(|key| ([key; 16], row(key, RowState::Durable)))
-            .collect();
-        assert!(reset_is_suspected(
-            &entries(&[101, 102, 103, 104, 105, 106, 107, 108, 109, 110]),
-            &rows
-        ));
+        let rows: HashMap<_, _> = (1..=20).map(|key| ([key; 16], row(key, RowState::Durable))).collect();
+        assert!(reset_is_suspected(&entries(&[101, 102, 103, 104, 105, 106, 107, 108, 109, 110]), &rows));
         assert!(!reset_is_suspected(&entries(&[101, 102]), &rows));
-        assert!(!reset_is_suspected(
-            &entries(&[20, 102, 103, 104, 105, 106, 107, 108, 109, 110]),
-            &rows
-        ));
-        let gone: HashMap<_, _> = (1..=20)
-            .map(|key| ([key; 16], row(key, RowState::Gone)))
-            .collect();
+        assert!(!reset_is_suspected(&entries(&[20, 102, 103, 104, 105, 106, 107, 108, 109, 110]), &rows));
+        let gone: HashMap<_, _> = (1..=20).map(|key| ([key; 16], row(key, RowState::Gone))).collect();
         assert!(!reset_is_suspected(&entries(&[101; 10]), &gone));
     }
 }

@@ -29,9 +29,7 @@ mod tests {
 
     #[test]
     fn transient_trouble_doubles_from_a_minute_to_an_hour() {
-        let waits: Vec<u32> = (1..=8)
-            .map(|failures| wait_s(Outcome::Transient, failures, 0, 0.5))
-            .collect();
+        let waits: Vec<u32> = (1..=8).map(|failures| wait_s(Outcome::Transient, failures, 0, 0.5)).collect();
         assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
     }
 

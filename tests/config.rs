@@ -86,10 +86,7 @@ fn accounts(account: Value) -> Value {
 fn cases() -> Vec<(bool, Value)> {
     let account = |more: Value| {
         let mut account = json!({ "owner": "o", "provider": "m365", "user": "u" });
-        account
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
+        account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         accounts(account)
     };
     let mut cases = vec![
@@ -113,15 +110,9 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/delete_grace_s", json!(-1))),
         (false, with("/delete_grace_s", json!(1.5))),
         (false, with("/proxy", json!("proxy.example.com:3128"))),
-        (
-            false,
-            with("/proxy", json!("http://user:word@proxy.example.com:3128")),
-        ),
+        (false, with("/proxy", json!("http://user:word@proxy.example.com:3128"))),
         (true, with("/proxy", json!("http://proxy.example.com:3128"))),
-        (
-            true,
-            with("/limits", json!({ "sessions": 1, "flush_after_s": 0.25 })),
-        ),
+        (true, with("/limits", json!({ "sessions": 1, "flush_after_s": 0.25 }))),
         (false, with("/limits", json!({ "sessions": 0 }))),
         (false, with("/limits", json!({ "flush_after_s": 61 }))),
         (false, with("/limits", json!({ "flush_after_s": 0 }))),
@@ -137,62 +128,26 @@ fn cases() -> Vec<(bool, Value)> {
         ),
         (false, with("/defaults", json!({ "delete": "later" }))),
         (false, with("/defaults", json!({ "interval_s": 1 }))),
-        (
-            true,
-            with("/owners", json!({ "providers": ["m365"], "edit": false })),
-        ),
+        (true, with("/owners", json!({ "providers": ["m365"], "edit": false }))),
         (false, with("/owners", json!({ "accounts_per_owner": -1 }))),
-        (
-            false,
-            with(
-                "/realms",
-                json!({ "blue": { "owner_domains": ["not a domain"] } }),
-            ),
-        ),
+        (false, with("/realms", json!({ "blue": { "owner_domains": ["not a domain"] } }))),
         (false, with("/realms", json!({ "blue with spaces": {} }))),
         (false, with("/realms", json!([]))),
-        (
-            true,
-            with(
-                "/servers",
-                json!(["pop.example.com", "10.0.0.7:995", "[::1]:995"]),
-            ),
-        ),
+        (true, with("/servers", json!(["pop.example.com", "10.0.0.7:995", "[::1]:995"]))),
         (false, with("/servers", json!(["pop.example.com:x"]))),
         (false, with("/providers/m365/client_secret", json!("hush"))),
         (false, with("/providers/m365/client_secret_files", json!(["/a"]))),
         (false, with("/providers/own/client_secret_files", json!([]))),
         (false, with("/providers/m365/profile", json!("yahoo"))),
         (false, with("/providers/m365/redirect_uri", json!(""))),
-        (
-            false,
-            with(
-                "/providers/m365/redirect_uri",
-                json!("https://mail.example.com/a b"),
-            ),
-        ),
-        (
-            false,
-            with("/providers/m365/authority", json!("http://login.example.com")),
-        ),
-        (
-            false,
-            with("/providers/m365/authorize_parameters", json!({ "state": "x" })),
-        ),
-        (
-            true,
-            with(
-                "/providers/m365/authorize_parameters",
-                json!({ "domain_hint": "contoso.example" }),
-            ),
-        ),
+        (false, with("/providers/m365/redirect_uri", json!("https://mail.example.com/a b"))),
+        (false, with("/providers/m365/authority", json!("http://login.example.com"))),
+        (false, with("/providers/m365/authorize_parameters", json!({ "state": "x" }))),
+        (true, with("/providers/m365/authorize_parameters", json!({ "domain_hint": "contoso.example" }))),
         (false, with("/providers/own/servers", Value::Null)),
         (false, with("/providers/own/servers", json!([]))),
         (false, with("/providers/own/servers", json!(["pop.example.com"]))),
-        (
-            false,
-            with("/providers/own/servers", json!(["https://pop.example.com:995"])),
-        ),
+        (false, with("/providers/own/servers", json!(["https://pop.example.com:995"]))),
         (false, with("/providers/own/mechanism", json!("plain"))),
         (true, account(json!({}))),
         (false, account(json!({ "owner": "*" }))),
@@ -206,10 +161,7 @@ fn cases() -> Vec<(bool, Value)> {
         (true, account(json!({ "use_oauth": true }))),
         (false, account(json!({ "token_file": "/run/token" }))),
         (false, accounts(json!({ "owner": "o", "user": "u" }))),
-        (
-            false,
-            accounts(json!({ "owner": "o", "user": "u", "token_file": "/run/token" })),
-        ),
+        (false, accounts(json!({ "owner": "o", "user": "u", "token_file": "/run/token" }))),
         (false, accounts(json!({ "user": "u", "provider": "m365" }))),
         (
             true,
@@ -225,10 +177,7 @@ fn cases() -> Vec<(bool, Value)> {
         (false, account(json!({ "delete": {} }))),
         (false, account(json!({ "delete": null }))),
         (true, account(json!({ "first_fetch": { "since": "2024-02-29" } }))),
-        (
-            false,
-            account(json!({ "first_fetch": { "since": "29.02.2024" } })),
-        ),
+        (false, account(json!({ "first_fetch": { "since": "29.02.2024" } }))),
         (false, account(json!({ "first_fetch": "some" }))),
         (true, account(json!({ "limits": { "max_message_bytes": 1024 } }))),
         (false, account(json!({ "limits": { "max_message_bytes": 1 } }))),
@@ -274,11 +223,7 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
     let account = |more: Value| accounts(more);
     for (case, path, words) in [
         (with("/enabeld", json!(true)), "enabeld:", "did you mean enabled?"),
-        (
-            with("/providers/m365/redirect_url", json!("x")),
-            "providers.m365.redirect_url:",
-            "redirect_uri",
-        ),
+        (with("/providers/m365/redirect_url", json!("x")), "providers.m365.redirect_url:", "redirect_uri"),
         (
             with("/providers/m365/client_secret", json!("x")),
             "providers.m365.client_secret:",
@@ -291,29 +236,14 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
             "a whole number from 1 to 1024, found a text",
         ),
         (with("/keys", json!(["/a", "b"])), "keys[1]:", "absolute path"),
+        (with("/owners", json!({ "providers": ["m366"] })), "owners.providers[0]:", "no provider"),
         (
-            with("/owners", json!({ "providers": ["m366"] })),
-            "owners.providers[0]:",
-            "no provider",
-        ),
-        (
-            with(
-                "/owners",
-                json!({ "least_interval_s": 900, "most_interval_s": 600 }),
-            ),
+            with("/owners", json!({ "least_interval_s": 900, "most_interval_s": 600 })),
             "owners.most_interval_s:",
             "greater",
         ),
-        (
-            with("/providers/m365/realm", json!("red")),
-            "providers.m365.realm:",
-            "no realm",
-        ),
-        (
-            with("/realms/red", json!({ "owner_domains": ["Blue.example"] })),
-            "realms.",
-            "already",
-        ),
+        (with("/providers/m365/realm", json!("red")), "providers.m365.realm:", "no realm"),
+        (with("/realms/red", json!({ "owner_domains": ["Blue.example"] })), "realms.", "already"),
         (
             account(json!({ "owner": "o", "user": "u", "provider": "m364" })),
             "accounts[\"a@1\"].provider:",
@@ -358,27 +288,11 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
 fn duplicates_and_lines_are_named() {
     let text = "{\n  \"store\": \"/a\",\n  \"store\": \"/b\"\n}";
     let error = Config::read(text).unwrap_err();
-    assert!(
-        error
-            .message
-            .starts_with("line 3: store: this member stands twice"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.starts_with("line 3: store: this member stands twice"), "{}", error.message);
     let error = Config::read_named(text, Some("/etc/multipop.json")).unwrap_err();
-    assert!(
-        error.message.starts_with("/etc/multipop.json:3: store:"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.starts_with("/etc/multipop.json:3: store:"), "{}", error.message);
     let error = Config::read_named("{\n \"store\" 1\n}", Some("/etc/multipop.json")).unwrap_err();
-    assert!(
-        error
-            .message
-            .starts_with("/etc/multipop.json:2: this is not JSON"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.starts_with("/etc/multipop.json:2: this is not JSON"), "{}", error.message);
 }
 
 #[test]
@@ -417,21 +331,9 @@ fn what_is_left_out_has_the_default_that_the_schema_states() {
         ("owners", "least_interval_s", json!(owners.least_interval_s)),
         ("owners", "most_interval_s", json!(owners.most_interval_s)),
         ("defaults", "interval_s", json!(config.defaults.interval_s)),
-        (
-            "account_limits",
-            "max_message_bytes",
-            json!(config.defaults.limits.max_message_bytes),
-        ),
-        (
-            "account_limits",
-            "session_messages",
-            json!(config.defaults.limits.session_messages),
-        ),
-        (
-            "account_limits",
-            "session_s",
-            json!(config.defaults.limits.session_s),
-        ),
+        ("account_limits", "max_message_bytes", json!(config.defaults.limits.max_message_bytes)),
+        ("account_limits", "session_messages", json!(config.defaults.limits.session_messages)),
+        ("account_limits", "session_s", json!(config.defaults.limits.session_s)),
     ] {
         assert_eq!(value, stated(def, name), "{def}.{name}");
     }
@@ -458,10 +360,7 @@ fn an_account_is_completed_from_provider_owner_and_defaults() {
     assert_eq!(a.first_fetch, FirstFetch::Since(86_400));
     assert_eq!((a.deliver_to.as_str(), a.interval_s), ("alice", 900));
     assert_eq!(a.delete, DeletePolicy::AfterDays(7));
-    assert_eq!(
-        (b.realm.as_str(), b.server.host.as_str()),
-        ("blue", "pop.gmail.com")
-    );
+    assert_eq!((b.realm.as_str(), b.server.host.as_str()), ("blue", "pop.gmail.com"));
     assert_eq!(c.source, TokenSource::File("/run/t".into()));
     assert_eq!(c.server.host, "::1");
 }
@@ -482,12 +381,7 @@ fn listed_servers_bind_accounts_with_a_token_file() {
     let mut json =
         accounts(json!({ "owner": "o", "user": "u", "token_file": "/t", "server": "a.example:995" }));
     json["servers"] = json!(["b.example"]);
-    assert!(
-        Config::read(&json.to_string())
-            .unwrap_err()
-            .message
-            .contains("not listed in servers")
-    );
+    assert!(Config::read(&json.to_string()).unwrap_err().message.contains("not listed in servers"));
     json["servers"] = json!(["A.example"]);
     assert!(Config::read(&json.to_string()).is_ok());
 }
@@ -524,12 +418,7 @@ fn an_account_shown_can_be_put_again() {
     assert!(definition("account").is_valid(&serde_json::from_str(&shown).unwrap()));
     let form = Config::read_account(&shown).unwrap();
     let actor = multipop::model::Actor::Operator;
-    let again = config.account(
-        &actor,
-        ("alice-1", "alice@example.com", "default"),
-        (&form, &shown),
-        None,
-    );
+    let again = config.account(&actor, ("alice-1", "alice@example.com", "default"), (&form, &shown), None);
     assert_eq!(&again.unwrap(), account);
 }
 
@@ -539,10 +428,7 @@ fn config_and_oauth_know_the_same_hosts_of_a_profile() {
     use multipop::secret::Secret;
     let config = Config::read(&base().to_string()).unwrap();
     for written in config.providers.values() {
-        let loaded = Loaded {
-            client_secrets: vec![Secret::new("hush".into())],
-            extra_roots: Vec::new(),
-        };
+        let loaded = Loaded { client_secrets: vec![Secret::new("hush".into())], extra_roots: Vec::new() };
         let provider = Provider::new(written, loaded).unwrap();
         assert_eq!(provider.servers, written.hosts(), "{}", written.id);
     }
@@ -604,16 +490,9 @@ fn the_reference_page_names_every_member_with_its_default() {
             if let Some(default) = member.get("default") {
                 row = format!("{row} `{default}` |");
             }
-            let description = member["description"]
-                .as_str()
-                .unwrap_or_else(|| panic!("{def}.{name}"));
-            let found = page
-                .lines()
-                .any(|line| line.starts_with(&row) && line.contains(description));
-            assert!(
-                found,
-                "docs/configuration.md: {def}: no row {row} … {description}"
-            );
+            let description = member["description"].as_str().unwrap_or_else(|| panic!("{def}.{name}"));
+            let found = page.lines().any(|line| line.starts_with(&row) && line.contains(description));
+            assert!(found, "docs/configuration.md: {def}: no row {row} … {description}");
         }
     }
 }

@@ -49,10 +49,7 @@ impl Host for Onlooker {
 }
 
 fn no() -> Reply {
-    Reply {
-        answer: Answer::Defer,
-        reason: String::new(),
-    }
+    Reply { answer: Answer::Defer, reason: String::new() }
 }
 
 struct GivenClock(AtomicU64);
@@ -77,10 +74,7 @@ impl House {
     }
 
     fn unconfigured() -> House {
-        let house = House {
-            directory: tempfile::tempdir().unwrap(),
-            instance: instance(),
-        };
+        let house = House { directory: tempfile::tempdir().unwrap(), instance: instance() };
         house.write("key", &"ab".repeat(32), 0o600);
         house.write("secret", "hush\n", 0o600);
         house
@@ -142,8 +136,7 @@ impl House {
     }
 
     fn put(&self, actor: &str, owner: &str, id: &str, json: Value) -> Result<(), Error> {
-        self.instance
-            .account_put(&mut Onlooker, actor, owner, id, &json.to_string())
+        self.instance.account_put(&mut Onlooker, actor, owner, id, &json.to_string())
     }
 
     fn remove(&self, actor: &str, id: &str) -> Result<(), Error> {
@@ -151,9 +144,7 @@ impl House {
     }
 
     fn act(&self, actor: &str, id: &str, json: Value) -> Result<Value, Error> {
-        let answer = self
-            .instance
-            .account_act(&mut Onlooker, actor, id, None, &json.to_string())?;
+        let answer = self.instance.account_act(&mut Onlooker, actor, id, None, &json.to_string())?;
         let answer = serde_json::from_str(&answer).unwrap();
         assert_valid("acted", &answer);
         Ok(answer)
@@ -171,13 +162,7 @@ impl House {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Value, Error> {
-        let request = AccountsRequest {
-            actor,
-            account,
-            realm: None,
-            after,
-            limit,
-        };
+        let request = AccountsRequest { actor, account, realm: None, after, limit };
         let answer = self.instance.accounts(&mut Onlooker, &request)?;
         let answer = serde_json::from_str(&answer).unwrap();
         assert_valid("accounts", &answer);
@@ -204,10 +189,8 @@ fn assert_valid(definition: &str, answer: &Value) {
     schema.as_object_mut().unwrap().remove("oneOf");
     schema["$ref"] = json!(format!("#/$defs/{definition}"));
     let schema = jsonschema::validator_for(&schema).unwrap();
-    let faults: Vec<String> = schema
-        .iter_errors(answer)
-        .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect();
+    let faults: Vec<String> =
+        schema.iter_errors(answer).map(|e| format!("{}: {e}", e.instance_path())).collect();
     assert!(faults.is_empty(), "{faults:?}\n{answer:#}");
 }
 
@@ -231,10 +214,7 @@ fn mailbox() -> Value {
 
 fn and(more: Value) -> Value {
     let mut account = mailbox();
-    account
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
+    account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     account
 }
 
@@ -259,10 +239,7 @@ fn i14_an_owner_sets_his_members_and_gets_the_operators_for_the_rest() {
     // Left out means default again.
     house.put(ALICE, ALICE, "a", mailbox()).unwrap();
     let shown = house.one("a");
-    assert_eq!(
-        (&shown["delete"], &shown["interval_s"]),
-        (&json!("never"), &json!(900))
-    );
+    assert_eq!((&shown["delete"], &shown["interval_s"]), (&json!("never"), &json!(900)));
     assert_eq!(shown.get("sign_in"), None);
 }
 
@@ -272,111 +249,31 @@ fn i14_an_owner_is_refused_by_name_what_is_the_operators() {
     house.put(ALICE, ALICE, "a", mailbox()).unwrap();
     let before = house.all();
     for (id, json, cause, name) in [
-        (
-            "b",
-            and(json!({ "server": "evil.example:995" })),
-            "rights.member",
-            "server",
-        ),
-        (
-            "b",
-            and(json!({ "server": "pop2.example.com:995" })),
-            "rights.member",
-            "server",
-        ),
-        (
-            "a",
-            and(json!({ "server": "evil.example:995" })),
-            "rights.member",
-            "server",
-        ),
-        (
-            "b",
-            json!({ "token_file": "/etc/passwd", "user": "u" }),
-            "rights.member",
-            "token_file",
-        ),
+        ("b", and(json!({ "server": "evil.example:995" })), "rights.member", "server"),
+        ("b", and(json!({ "server": "pop2.example.com:995" })), "rights.member", "server"),
+        ("a", and(json!({ "server": "evil.example:995" })), "rights.member", "server"),
+        ("b", json!({ "token_file": "/etc/passwd", "user": "u" }), "rights.member", "token_file"),
         (
             "b",
             json!({ "token_file": "/etc/passwd", "server": "evil.example:995", "user": "u" }),
             "rights.member",
             "token_file",
         ),
-        (
-            "a",
-            and(json!({ "deliver_to": BOB })),
-            "rights.member",
-            "deliver_to",
-        ),
-        (
-            "a",
-            and(json!({ "limits": { "max_message_bytes": 5000000000_u64 } })),
-            "rights.member",
-            "limits",
-        ),
-        (
-            "a",
-            and(json!({ "security": "stls" })),
-            "rights.member",
-            "security",
-        ),
-        (
-            "a",
-            and(json!({ "first_fetch": "new_only" })),
-            "rights.member",
-            "first_fetch",
-        ),
-        (
-            "a",
-            and(json!({ "pipelining": "on" })),
-            "rights.member",
-            "pipelining",
-        ),
+        ("a", and(json!({ "deliver_to": BOB })), "rights.member", "deliver_to"),
+        ("a", and(json!({ "limits": { "max_message_bytes": 5000000000_u64 } })), "rights.member", "limits"),
+        ("a", and(json!({ "security": "stls" })), "rights.member", "security"),
+        ("a", and(json!({ "first_fetch": "new_only" })), "rights.member", "first_fetch"),
+        ("a", and(json!({ "pipelining": "on" })), "rights.member", "pipelining"),
         ("b", and(json!({ "realm": "blue" })), "rights.member", "realm"),
-        (
-            "a",
-            and(json!({ "interval_s": 599 })),
-            "rights.member",
-            "interval_s",
-        ),
-        (
-            "a",
-            and(json!({ "interval_s": 3601 })),
-            "rights.member",
-            "interval_s",
-        ),
+        ("a", and(json!({ "interval_s": 599 })), "rights.member", "interval_s"),
+        ("a", and(json!({ "interval_s": 3601 })), "rights.member", "interval_s"),
         // Not for owners, another realm's, and none at all: one answer.
-        (
-            "b",
-            json!({ "provider": "staff", "user": "u" }),
-            "rights.member",
-            "provider",
-        ),
-        (
-            "b",
-            json!({ "provider": "blues", "user": "u" }),
-            "rights.member",
-            "provider",
-        ),
-        (
-            "b",
-            json!({ "provider": "none", "user": "u" }),
-            "rights.member",
-            "provider",
-        ),
+        ("b", json!({ "provider": "staff", "user": "u" }), "rights.member", "provider"),
+        ("b", json!({ "provider": "blues", "user": "u" }), "rights.member", "provider"),
+        ("b", json!({ "provider": "none", "user": "u" }), "rights.member", "provider"),
     ] {
-        let error = refused(
-            &house,
-            house.put(ALICE, ALICE, id, json),
-            Status::Rights,
-            cause,
-            &before,
-        );
-        assert!(
-            error.message.starts_with(&format!("{name}: ")),
-            "{name}: {}",
-            error.message
-        );
+        let error = refused(&house, house.put(ALICE, ALICE, id, json), Status::Rights, cause, &before);
+        assert!(error.message.starts_with(&format!("{name}: ")), "{name}: {}", error.message);
     }
 }
 
@@ -395,15 +292,10 @@ fn i14_saying_what_holds_anyway_is_no_change_of_the_operators_members() {
     house.put(ALICE, ALICE, "a", shown).unwrap();
     let now = house.one("a");
     assert_eq!(now["server"], "pop2.example.com:995");
-    assert_eq!(
-        (&now["deliver_to"], &now["limits"]["session_s"]),
-        (&json!("box-7"), &json!(60))
-    );
+    assert_eq!((&now["deliver_to"], &now["limits"]["session_s"]), (&json!("box-7"), &json!(60)));
     assert_eq!(now["enabled"], false);
     // Another provider has other hosts: the token goes to one of those.
-    house
-        .put(ALICE, ALICE, "a", json!({ "provider": "two", "user": "u" }))
-        .unwrap();
+    house.put(ALICE, ALICE, "a", json!({ "provider": "two", "user": "u" })).unwrap();
     assert_eq!(house.one("a")["server"], "pop.two.example:995");
 }
 
@@ -421,20 +313,14 @@ fn i14_anothers_account_and_none_at_all_are_told_the_same() {
                 house.act(BOB, id, json!({ "verb": "delete_older" })).unwrap_err(),
                 house.list(BOB, Some(id)).unwrap_err(),
                 house.put(BOB, ALICE, id, mailbox()).unwrap_err(),
-                house
-                    .instance
-                    .authorize_url(&mut Onlooker, &consent(BOB, id))
-                    .unwrap_err(),
+                house.instance.authorize_url(&mut Onlooker, &consent(BOB, id)).unwrap_err(),
             ]
         })
         .collect();
     assert!(told.iter().all(|error| *error == Error::rights()), "{told:?}");
     // A taken id is all a stranger learns.
     assert_eq!(house.put(BOB, BOB, "a", mailbox()).unwrap_err(), Error::rights());
-    assert_eq!(
-        house.put(OPERATOR, BOB, "a", mailbox()).unwrap_err(),
-        Error::rights()
-    );
+    assert_eq!(house.put(OPERATOR, BOB, "a", mailbox()).unwrap_err(), Error::rights());
     assert_eq!(house.all(), before);
     assert_eq!(house.list(BOB, None).unwrap(), Vec::<Value>::new());
 }
@@ -455,27 +341,9 @@ fn i14_a_failed_session_look_up_never_becomes_the_operator() {
     let house = House::new();
     let before = house.all();
     for actor in ["", "a\nb", &"x".repeat(256)] {
-        refused(
-            &house,
-            house.put(actor, ALICE, "a", mailbox()),
-            Status::Argument,
-            "argument.owner",
-            &before,
-        );
-        refused(
-            &house,
-            house.list(actor, None),
-            Status::Argument,
-            "argument.owner",
-            &before,
-        );
-        refused(
-            &house,
-            house.remove(actor, "fixed"),
-            Status::Argument,
-            "argument.owner",
-            &before,
-        );
+        refused(&house, house.put(actor, ALICE, "a", mailbox()), Status::Argument, "argument.owner", &before);
+        refused(&house, house.list(actor, None), Status::Argument, "argument.owner", &before);
+        refused(&house, house.remove(actor, "fixed"), Status::Argument, "argument.owner", &before);
     }
     refused(
         &house,
@@ -504,18 +372,10 @@ fn i14_an_owner_has_no_more_accounts_than_allowed() {
     house.put(ALICE, ALICE, "d", mailbox()).unwrap();
     let before = house.all();
     for (owner, id) in [(BOB, "c"), (ALICE, "e")] {
-        refused(
-            &house,
-            house.put(owner, owner, id, mailbox()),
-            Status::Rights,
-            "rights.cap",
-            &before,
-        );
+        refused(&house, house.put(owner, owner, id, mailbox()), Status::Rights, "rights.cap", &before);
     }
     // Changing one is no new one, and the operator is not bound.
-    house
-        .put(BOB, BOB, "b", and(json!({ "enabled": false })))
-        .unwrap();
+    house.put(BOB, BOB, "b", and(json!({ "enabled": false }))).unwrap();
     house.put(OPERATOR, BOB, "c", mailbox()).unwrap();
 }
 
@@ -531,13 +391,7 @@ fn i14_configured_accounts_are_changed_only_in_the_configuration() {
             "rights.configured",
             &before,
         );
-        refused(
-            &house,
-            house.remove(actor, "fixed"),
-            Status::Rights,
-            "rights.configured",
-            &before,
-        );
+        refused(&house, house.remove(actor, "fixed"), Status::Rights, "rights.configured", &before);
     }
     assert!(house.one("fixed")["configured"].as_bool().unwrap());
 }
@@ -550,20 +404,8 @@ fn i14_the_operators_switches_bind_owners_and_not_him() {
     config["owners"]["edit"] = json!(false);
     house.configure(&config).unwrap();
     let before = house.all();
-    refused(
-        &house,
-        house.put(ALICE, ALICE, "a", mailbox()),
-        Status::Rights,
-        "rights.edit",
-        &before,
-    );
-    refused(
-        &house,
-        house.remove(ALICE, "a"),
-        Status::Rights,
-        "rights.edit",
-        &before,
-    );
+    refused(&house, house.put(ALICE, ALICE, "a", mailbox()), Status::Rights, "rights.edit", &before);
+    refused(&house, house.remove(ALICE, "a"), Status::Rights, "rights.edit", &before);
     refused(
         &house,
         house.act(ALICE, "a", json!({ "verb": "pause" })),
@@ -571,28 +413,16 @@ fn i14_the_operators_switches_bind_owners_and_not_him() {
         "rights.edit",
         &before,
     );
-    house
-        .put(OPERATOR, ALICE, "a", and(json!({ "enabled": false })))
-        .unwrap();
+    house.put(OPERATOR, ALICE, "a", and(json!({ "enabled": false }))).unwrap();
 
     config["owners"] = json!({ "delete": false });
     house.configure(&config).unwrap();
     let before = house.all();
     let wish = and(json!({ "delete": "now" }));
-    refused(
-        &house,
-        house.put(ALICE, ALICE, "a", wish.clone()),
-        Status::Rights,
-        "rights.member",
-        &before,
-    );
+    refused(&house, house.put(ALICE, ALICE, "a", wish.clone()), Status::Rights, "rights.member", &before);
     house.put(OPERATOR, ALICE, "a", wish).unwrap();
     house.put(ALICE, ALICE, "a", mailbox()).unwrap();
-    assert_eq!(
-        house.one("a")["delete"],
-        "now",
-        "an owner who may not choose keeps what stands"
-    );
+    assert_eq!(house.one("a")["delete"], "now", "an owner who may not choose keeps what stands");
     let before = house.all();
     refused(
         &house,
@@ -605,13 +435,7 @@ fn i14_the_operators_switches_bind_owners_and_not_him() {
     config["enabled"] = json!(false);
     house.configure(&config).unwrap();
     let before = house.all();
-    refused(
-        &house,
-        house.put(ALICE, ALICE, "a", mailbox()),
-        Status::Rights,
-        "rights.disabled",
-        &before,
-    );
+    refused(&house, house.put(ALICE, ALICE, "a", mailbox()), Status::Rights, "rights.disabled", &before);
     assert_eq!(house.one("a")["state"].get("next_due"), None);
 }
 
@@ -621,20 +445,10 @@ fn i14_a_token_goes_to_its_providers_hosts_for_the_operator_too() {
     let before = house.all();
     let put = house.put(OPERATOR, ALICE, "a", and(json!({ "server": "evil.example:995" })));
     let error = refused(&house, put, Status::Argument, "argument.json", &before);
-    assert!(
-        error.message.contains("not listed in providers.one.servers"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("not listed in providers.one.servers"), "{}", error.message);
     let mut config = house.config();
     config["accounts"]["fixed"]["server"] = json!("evil.example:995");
-    refused(
-        &house,
-        house.configure(&config),
-        Status::Config,
-        "config.invalid",
-        &before,
-    );
+    refused(&house, house.configure(&config), Status::Config, "config.invalid", &before);
 }
 
 #[test]
@@ -647,53 +461,22 @@ fn i14_a_token_file_is_kept_from_its_owner() {
     // He may change what is his, but not whose token it is.
     house.put(ALICE, ALICE, "a", json!({ "user": "v" })).unwrap();
     let now = house.one("a");
-    assert_eq!(
-        (&now["token_file"], &now["user"]),
-        (&json!("/run/token"), &json!("v"))
-    );
+    assert_eq!((&now["token_file"], &now["user"]), (&json!("/run/token"), &json!("v")));
     let before = house.all();
-    refused(
-        &house,
-        house.put(ALICE, ALICE, "a", mailbox()),
-        Status::Rights,
-        "rights.member",
-        &before,
-    );
+    refused(&house, house.put(ALICE, ALICE, "a", mailbox()), Status::Rights, "rights.member", &before);
 }
 
 #[test]
 fn i14_realms_do_not_mix() {
     let house = House::new();
     let carol = "carol@blue.example";
-    house
-        .put(carol, carol, "c", json!({ "provider": "blues", "user": "u" }))
-        .unwrap();
+    house.put(carol, carol, "c", json!({ "provider": "blues", "user": "u" })).unwrap();
     assert_eq!(house.one("c")["realm"], "blue");
-    house
-        .put(
-            OPERATOR,
-            "dora",
-            "d",
-            json!({ "provider": "blues", "user": "u", "realm": "blue" }),
-        )
-        .unwrap();
+    house.put(OPERATOR, "dora", "d", json!({ "provider": "blues", "user": "u", "realm": "blue" })).unwrap();
     // Her realm is known from now on, and needs no name.
-    house
-        .put(
-            OPERATOR,
-            "dora",
-            "d2",
-            json!({ "provider": "blues", "user": "u" }),
-        )
-        .unwrap();
+    house.put(OPERATOR, "dora", "d2", json!({ "provider": "blues", "user": "u" })).unwrap();
     let before = house.all();
-    refused(
-        &house,
-        house.put(carol, carol, "c2", mailbox()),
-        Status::Rights,
-        "rights.member",
-        &before,
-    );
+    refused(&house, house.put(carol, carol, "c2", mailbox()), Status::Rights, "rights.member", &before);
     let put = house.put(OPERATOR, "dora", "d3", and(json!({ "realm": "default" })));
     refused(&house, put, Status::Argument, "argument.json", &before);
     let put = house.put(OPERATOR, "dora", "d3", mailbox());
@@ -704,9 +487,7 @@ fn i14_realms_do_not_mix() {
 #[test]
 fn i12_a_refused_account_changes_nothing() {
     let house = House::new();
-    house
-        .put(ALICE, ALICE, "a", and(json!({ "interval_s": 1200 })))
-        .unwrap();
+    house.put(ALICE, ALICE, "a", and(json!({ "interval_s": 1200 }))).unwrap();
     let before = house.all();
     for json in [
         json!({}),
@@ -719,18 +500,10 @@ fn i12_a_refused_account_changes_nothing() {
         and(json!({ "delete": "sometimes" })),
         and(json!({ "user": "a\u{1}b" })),
     ] {
-        refused(
-            &house,
-            house.put(ALICE, ALICE, "a", json),
-            Status::Argument,
-            "argument.json",
-            &before,
-        );
+        refused(&house, house.put(ALICE, ALICE, "a", json), Status::Argument, "argument.json", &before);
     }
     let twice = r#"{"provider": "one", "user": "x", "user": "y"}"#;
-    let put = house
-        .instance
-        .account_put(&mut Onlooker, ALICE, ALICE, "a", twice);
+    let put = house.instance.account_put(&mut Onlooker, ALICE, ALICE, "a", twice);
     refused(&house, put, Status::Argument, "argument.json", &before);
 }
 
@@ -752,54 +525,19 @@ fn i12_a_refused_configuration_changes_nothing() {
         config
     };
     for (config, status, cause, words) in [
-        (
-            change("/hostname", json!(7)),
-            Status::Config,
-            "config.invalid",
-            "hostname",
-        ),
-        (
-            change("/keys", json!([house.path("gone")])),
-            Status::Key,
-            "key.unreadable",
-            "keys[0]: ",
-        ),
-        (
-            change("/keys", json!([house.path("open-key")])),
-            Status::Key,
-            "key.too_open",
-            "mode 0644",
-        ),
-        (
-            change("/keys", json!([house.path("short-key")])),
-            Status::Key,
-            "key.malformed",
-            "64 hexadecimal",
-        ),
-        (
-            change("/keys", json!([house.path("other-key")])),
-            Status::Key,
-            "key.unknown",
-            "sealed",
-        ),
+        (change("/hostname", json!(7)), Status::Config, "config.invalid", "hostname"),
+        (change("/keys", json!([house.path("gone")])), Status::Key, "key.unreadable", "keys[0]: "),
+        (change("/keys", json!([house.path("open-key")])), Status::Key, "key.too_open", "mode 0644"),
+        (change("/keys", json!([house.path("short-key")])), Status::Key, "key.malformed", "64 hexadecimal"),
+        (change("/keys", json!([house.path("other-key")])), Status::Key, "key.unknown", "sealed"),
         (
             change("/keys", json!([house.path("key"), house.path("key")])),
             Status::Key,
             "key.twice",
             "keys[1]: ",
         ),
-        (
-            change("/ca_file", json!(house.path("gone"))),
-            Status::Config,
-            "config.file",
-            "ca_file: ",
-        ),
-        (
-            change("/ca_file", json!(house.path("no-cert"))),
-            Status::Config,
-            "config.file",
-            "ca_file: ",
-        ),
+        (change("/ca_file", json!(house.path("gone"))), Status::Config, "config.file", "ca_file: "),
+        (change("/ca_file", json!(house.path("no-cert"))), Status::Config, "config.file", "ca_file: "),
         (
             change("/providers/one/client_secret_file", json!(house.path("empty"))),
             Status::Config,
@@ -829,13 +567,7 @@ fn i12_a_refused_configuration_changes_nothing() {
         "a": { "owner": ALICE, "provider": "one", "user": "u" },
         "new": { "owner": ALICE, "provider": "one", "user": "u" },
     });
-    refused(
-        &house,
-        house.configure(&config),
-        Status::Config,
-        "config.account_taken",
-        &before,
-    );
+    refused(&house, house.configure(&config), Status::Config, "config.account_taken", &before);
     // The former configuration is still in force.
     house.put(BOB, BOB, "b", mailbox()).unwrap();
 }
@@ -864,12 +596,7 @@ fn i12_an_unchanged_configuration_writes_nothing() {
         let mut files: Vec<_> = fs::read_dir(house.directory.path())
             .unwrap()
             .map(|entry| entry.unwrap())
-            .map(|entry| {
-                (
-                    entry.file_name().into_string().unwrap(),
-                    fs::read(entry.path()).unwrap(),
-                )
-            })
+            .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
             .filter(|(name, _)| name.starts_with("store"))
             .collect();
         files.sort();
@@ -878,14 +605,8 @@ fn i12_an_unchanged_configuration_writes_nothing() {
     let before = files();
     house.configure(&house.config()).unwrap();
     // The same, said in another order and from a file.
-    house.write(
-        "config.json",
-        &serde_json::to_string_pretty(&house.config()).unwrap(),
-        0o600,
-    );
-    house
-        .configure(&json!({ "file": house.path("config.json") }))
-        .unwrap();
+    house.write("config.json", &serde_json::to_string_pretty(&house.config()).unwrap(), 0o600);
+    house.configure(&json!({ "file": house.path("config.json") })).unwrap();
     assert!(files() == before);
     // The content of a file it names is part of it.
     house.write("secret", "another", 0o600);
@@ -914,32 +635,14 @@ fn i12_an_instance_whose_configuration_was_replaced_changes_nothing() {
 #[test]
 fn a_fault_in_a_file_is_named_with_its_line_and_a_cancel_is_consumed() {
     let house = House::unconfigured();
-    assert_eq!(
-        house.put(ALICE, ALICE, "a", mailbox()).unwrap_err().status,
-        Status::State
-    );
-    house.write(
-        "config.json",
-        "{\n  \"store\": \"/s\",\n  \"keys\": []\n}\n",
-        0o600,
-    );
-    let error = house
-        .configure(&json!({ "file": house.path("config.json") }))
-        .unwrap_err();
-    assert!(
-        error.message.contains("config.json:3: keys: "),
-        "{}",
-        error.message
-    );
-    let error = house
-        .configure(&json!({ "file": house.path("gone.json") }))
-        .unwrap_err();
+    assert_eq!(house.put(ALICE, ALICE, "a", mailbox()).unwrap_err().status, Status::State);
+    house.write("config.json", "{\n  \"store\": \"/s\",\n  \"keys\": []\n}\n", 0o600);
+    let error = house.configure(&json!({ "file": house.path("config.json") })).unwrap_err();
+    assert!(error.message.contains("config.json:3: keys: "), "{}", error.message);
+    let error = house.configure(&json!({ "file": house.path("gone.json") })).unwrap_err();
     assert!(error.message.starts_with("file: "), "{}", error.message);
     house.instance.cancel();
-    assert_eq!(
-        house.configure(&house.config()).unwrap_err().status,
-        Status::Cancelled
-    );
+    assert_eq!(house.configure(&house.config()).unwrap_err().status, Status::Cancelled);
     assert!(!house.path("store.db").exists());
     house.configure(&house.config()).unwrap();
 }
@@ -973,33 +676,20 @@ fn the_verbs_pause_resume_and_ask_for_the_count() {
     assert_eq!(answer["messages"], 0);
 
     let older = json!({ "verb": "delete_older" });
-    assert_eq!(
-        house.act(ALICE, "a", older.clone()).unwrap_err().cause,
-        "argument.delete_policy"
-    );
-    house
-        .put(ALICE, ALICE, "a", and(json!({ "delete": "now" })))
-        .unwrap();
+    assert_eq!(house.act(ALICE, "a", older.clone()).unwrap_err().cause, "argument.delete_policy");
+    house.put(ALICE, ALICE, "a", and(json!({ "delete": "now" }))).unwrap();
     let answer = house.act(ALICE, "a", older).unwrap();
     assert_eq!((&answer["count"], answer.get("from")), (&json!(0), None));
     let wrong = house.act(ALICE, "a", json!({ "verb": "delete_older", "count": 3 }));
     assert_eq!(wrong.unwrap_err().cause, "argument.count");
-    let answer = house
-        .act(ALICE, "a", json!({ "verb": "delete_older", "count": 0 }))
-        .unwrap();
+    let answer = house.act(ALICE, "a", json!({ "verb": "delete_older", "count": 0 })).unwrap();
     assert_eq!(answer["from"], 1_800_000_000 + 86_400);
     let answer = house.act(ALICE, "a", json!({ "verb": "keep_older" })).unwrap();
     assert_eq!(answer["account"]["state"].get("delete_older_from"), None);
 
     let reset = json!({ "verb": "uidl_reset", "same_mail": true });
-    assert_eq!(
-        house.act(ALICE, "a", reset.clone()).unwrap_err().cause,
-        "rights.operator"
-    );
-    assert_eq!(
-        house.act(OPERATOR, "a", reset).unwrap_err().cause,
-        "argument.no_question"
-    );
+    assert_eq!(house.act(ALICE, "a", reset.clone()).unwrap_err().cause, "rights.operator");
+    assert_eq!(house.act(OPERATOR, "a", reset).unwrap_err().cause, "argument.no_question");
     let unknown = house.act(ALICE, "a", json!({ "verb": "explode" })).unwrap_err();
     assert_eq!(unknown.status, Status::Argument);
 }

@@ -38,11 +38,7 @@ pub(super) const INTERVAL_S: std::ops::RangeInclusive<u32> = 10..=30 * 86_400;
 
 impl AccountForm {
     pub(super) fn read(members: &mut Members) -> Read<AccountForm> {
-        let mut form = AccountForm {
-            path: members.path.clone(),
-            at: members.at,
-            ..AccountForm::default()
-        };
+        let mut form = AccountForm { path: members.path.clone(), at: members.at, ..AccountForm::default() };
         let mut take = |name: &'static str| {
             let field = members.take(name)?;
             form.places.push((name, field.node.at));
@@ -50,26 +46,16 @@ impl AccountForm {
         };
         form.realm = take("realm").map(|field| realm_name(&field)).transpose()?;
         form.deliver_to = take("deliver_to").map(|field| words::line(&field)).transpose()?;
-        form.provider = take("provider")
-            .map(|field| field.text().map(str::to_owned))
-            .transpose()?;
+        form.provider = take("provider").map(|field| field.text().map(str::to_owned)).transpose()?;
         form.token_file = take("token_file").map(|field| words::path(&field)).transpose()?;
         form.server = take("server").map(|field| words::host_port(&field)).transpose()?;
-        form.security = take("security")
-            .map(|field| words::security(&field))
-            .transpose()?;
-        form.sign_in = take("sign_in")
-            .map(|field| words::mailbox_name(&field))
-            .transpose()?;
+        form.security = take("security").map(|field| words::security(&field)).transpose()?;
+        form.sign_in = take("sign_in").map(|field| words::mailbox_name(&field)).transpose()?;
         form.enabled = take("enabled").map(|field| field.boolean()).transpose()?;
         form.delete = take("delete").map(words::delete).transpose()?;
         form.first_fetch = take("first_fetch").map(words::first_fetch).transpose()?;
-        form.interval_s = take("interval_s")
-            .map(|field| field.whole32(INTERVAL_S))
-            .transpose()?;
-        form.pipelining = take("pipelining")
-            .map(|field| words::pipelining(&field))
-            .transpose()?;
+        form.interval_s = take("interval_s").map(|field| field.whole32(INTERVAL_S)).transpose()?;
+        form.pipelining = take("pipelining").map(|field| words::pipelining(&field)).transpose()?;
         if let Some(limits) = take("limits") {
             let mut limits = limits.members()?;
             (form.max_message_bytes, form.session_messages, form.session_s) = read_limits(&mut limits)?;
@@ -85,10 +71,7 @@ impl AccountForm {
         let user = members.need("user", "the mailbox's user name, such as alice@contoso.example")?;
         form.user = words::mailbox_name(&user)?;
         if form.provider.is_some() && form.token_file.is_some() {
-            return Err(form.fault(
-                "token_file",
-                "an account has a provider or a token_file, not both",
-            ));
+            return Err(form.fault("token_file", "an account has a provider or a token_file, not both"));
         }
         Ok(form)
     }
@@ -101,18 +84,9 @@ pub(super) fn realm_name(field: &Field) -> Read<String> {
 type LimitsRead = (Option<u64>, Option<u32>, Option<u32>);
 
 pub(super) fn read_limits(limits: &mut Members) -> Read<LimitsRead> {
-    let bytes = limits
-        .take("max_message_bytes")
-        .map(|field| field.whole(1024..=1 << 40))
-        .transpose()?;
-    let messages = limits
-        .take("session_messages")
-        .map(|field| field.whole32(1..=1_000_000))
-        .transpose()?;
-    let seconds = limits
-        .take("session_s")
-        .map(|field| field.whole32(10..=86_400))
-        .transpose()?;
+    let bytes = limits.take("max_message_bytes").map(|field| field.whole(1024..=1 << 40)).transpose()?;
+    let messages = limits.take("session_messages").map(|field| field.whole32(1..=1_000_000)).transpose()?;
+    let seconds = limits.take("session_s").map(|field| field.whole32(10..=86_400)).transpose()?;
     Ok((bytes, messages, seconds))
 }
 

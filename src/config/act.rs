@@ -39,48 +39,27 @@ impl Act {
     }
 }
 
-const VERBS: [&str; 7] = [
-    "confirm",
-    "offer_again",
-    "pause",
-    "resume",
-    "delete_older",
-    "keep_older",
-    "uidl_reset",
-];
+const VERBS: [&str; 7] =
+    ["confirm", "offer_again", "pause", "resume", "delete_older", "keep_older", "uidl_reset"];
 
 pub(super) fn read(text: &str) -> Read<Act> {
-    let root = Field {
-        path: String::new(),
-        node: json::parse(text)?,
-    };
+    let root = Field { path: String::new(), node: json::parse(text)? };
     let mut members = root.members()?;
-    let verb = members
-        .need("verb", &format!("one of {}", VERBS.join(", ")))?
-        .word(&VERBS)?;
+    let verb = members.need("verb", &format!("one of {}", VERBS.join(", ")))?.word(&VERBS)?;
     let act = match verb {
         "confirm" => Act::Confirm,
-        "offer_again" => Act::OfferAgain {
-            uidl: members
-                .take("uidl")
-                .map(|field| words::line(&field))
-                .transpose()?,
-        },
+        "offer_again" => {
+            Act::OfferAgain { uidl: members.take("uidl").map(|field| words::line(&field)).transpose()? }
+        }
         "pause" => Act::Pause,
         "resume" => Act::Resume,
         "delete_older" => Act::DeleteOlder {
-            count: members
-                .take("count")
-                .map(|field| field.whole(0..=u64::MAX))
-                .transpose()?,
+            count: members.take("count").map(|field| field.whole(0..=u64::MAX)).transpose()?,
         },
         "keep_older" => Act::KeepOlder,
         _ => Act::UidlReset {
             same_mail: members
-                .need(
-                    "same_mail",
-                    "true: the same mail under new UIDLs; false: new mail",
-                )?
+                .need("same_mail", "true: the same mail under new UIDLs; false: new mail")?
                 .boolean()?,
         },
     };

@@ -58,11 +58,7 @@ impl Field {
     /// Seconds with a fraction, as milliseconds.
     pub fn milliseconds(&self, range: RangeInclusive<u64>) -> Read<u64> {
         let seconds = |ms: u64| ms as f64 / 1000.0;
-        let wanted = format!(
-            "seconds from {} to {}",
-            seconds(*range.start()),
-            seconds(*range.end())
-        );
+        let wanted = format!("seconds from {} to {}", seconds(*range.start()), seconds(*range.end()));
         let Value::Number(number) = &self.node.value else {
             return Err(self.expected(&wanted));
         };
@@ -84,10 +80,7 @@ impl Field {
         Ok(nodes
             .into_iter()
             .enumerate()
-            .map(|(i, node)| Field {
-                path: format!("{path}[{i}]"),
-                node,
-            })
+            .map(|(i, node)| Field { path: format!("{path}[{i}]"), node })
             .collect())
     }
 
@@ -118,12 +111,7 @@ impl Field {
 
     pub fn members(self) -> Read<Members> {
         let (path, at) = (self.path.clone(), self.node.at);
-        Ok(Members {
-            path,
-            at,
-            left: self.entries()?,
-            known: Vec::new(),
-        })
+        Ok(Members { path, at, left: self.entries()?, known: Vec::new() })
     }
 }
 
@@ -146,11 +134,9 @@ impl Members {
     pub fn need(&mut self, name: &'static str, what: &str) -> Read<Field> {
         match self.take(name) {
             Some(field) => Ok(field),
-            None => Err(Fault::new(
-                below(&self.path, name),
-                self.at,
-                format!("this member is missing: {what}"),
-            )),
+            None => {
+                Err(Fault::new(below(&self.path, name), self.at, format!("this member is missing: {what}")))
+            }
         }
     }
 

@@ -58,12 +58,7 @@ pub(super) type Read<T> = std::result::Result<T, Fault>;
 
 impl Fault {
     pub fn new(path: impl Into<String>, at: usize, what: impl Into<String>) -> Fault {
-        Fault {
-            path: path.into(),
-            at,
-            what: what.into(),
-            right: false,
-        }
+        Fault { path: path.into(), at, what: what.into(), right: false }
     }
 }
 
@@ -75,9 +70,7 @@ pub(super) fn parse(text: &str) -> Read<Node> {
 /// Where `name` lies below `path`; ids with a dot or an at sign are quoted, so that a path reads only one way.
 pub(super) fn below(path: &str, name: &str) -> String {
     let is_plain = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     match (path.is_empty(), is_plain) {
         (true, true) => name.to_owned(),
         (false, true) => format!("{path}.{name}"),
@@ -101,11 +94,7 @@ fn build(text: &str, raw: &RawValue, path: &str, depth: u32) -> Read<Node> {
                 let path = below(path, &name);
                 let node = build(text, raw, &path, depth + 1)?;
                 if !seen.insert(name.clone()) {
-                    return Err(Fault::new(
-                        path,
-                        node.at,
-                        "this member stands twice; keep one of them",
-                    ));
+                    return Err(Fault::new(path, node.at, "this member stands twice; keep one of them"));
                 }
                 members.push((name, node));
             }
@@ -114,10 +103,8 @@ fn build(text: &str, raw: &RawValue, path: &str, depth: u32) -> Read<Node> {
         Some(b'[') => {
             let parts: Vec<&RawValue> =
                 serde_json::from_str(source).map_err(|e| syntax(text, source, path, &e))?;
-            let nodes = parts
-                .iter()
-                .enumerate()
-                .map(|(i, raw)| build(text, raw, &format!("{path}[{i}]"), depth + 1));
+            let nodes =
+                parts.iter().enumerate().map(|(i, raw)| build(text, raw, &format!("{path}[{i}]"), depth + 1));
             Value::List(nodes.collect::<Result<_, _>>()?)
         }
         Some(b'"') => Value::Text(serde_json::from_str(source).map_err(|e| syntax(text, source, path, &e))?),
@@ -198,10 +185,7 @@ mod tests {
 
     #[test]
     fn ids_are_quoted_in_paths() {
-        assert_eq!(
-            below("accounts", "alice@contoso.example"),
-            "accounts[\"alice@contoso.example\"]"
-        );
+        assert_eq!(below("accounts", "alice@contoso.example"), "accounts[\"alice@contoso.example\"]");
         assert_eq!(below("", "store"), "store");
     }
 }

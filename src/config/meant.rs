@@ -38,10 +38,9 @@ impl AccountForm {
             }
             (None, Some(file)) => (TokenSource::File(file.clone()), Vec::new()),
             (None, None) => {
-                return Err(self.fault(
-                    "provider",
-                    "this member is missing: the id of a provider, or a token_file",
-                ));
+                return Err(
+                    self.fault("provider", "this member is missing: the id of a provider, or a token_file")
+                );
             }
         };
         let (host, port) = match (&self.server, servers.first()) {
@@ -72,20 +71,14 @@ impl AccountForm {
             realm: frame.realm.to_owned(),
             deliver_to: self.deliver_to.clone().unwrap_or_else(|| frame.owner.to_owned()),
             source,
-            server: Server {
-                host,
-                port,
-                security: self.security.unwrap_or(Security::Implicit),
-            },
+            server: Server { host, port, security: self.security.unwrap_or(Security::Implicit) },
             user: self.user.clone(),
             sign_in: self.sign_in.clone(),
             enabled: self.enabled.unwrap_or(true),
             delete: self.delete.unwrap_or(defaults.delete),
             first_fetch: self.first_fetch.unwrap_or(defaults.first_fetch),
             limits: AccountLimits {
-                max_message_bytes: self
-                    .max_message_bytes
-                    .unwrap_or(defaults.limits.max_message_bytes),
+                max_message_bytes: self.max_message_bytes.unwrap_or(defaults.limits.max_message_bytes),
                 session_messages: self.session_messages.unwrap_or(defaults.limits.session_messages),
                 session_s: self.session_s.unwrap_or(defaults.limits.session_s),
             },
@@ -97,15 +90,8 @@ impl AccountForm {
     fn provider_of<'a>(&self, config: &'a Config, id: &str, realm: &str) -> Read<&'a ProviderConfig> {
         let Some(provider) = config.providers.get(id) else {
             let known: Vec<&str> = config.providers.keys().map(String::as_str).collect();
-            let known = if known.is_empty() {
-                "none".into()
-            } else {
-                known.join(", ")
-            };
-            return Err(self.fault(
-                "provider",
-                format!("there is no provider {id:?}; configured: {known}"),
-            ));
+            let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+            return Err(self.fault("provider", format!("there is no provider {id:?}; configured: {known}")));
         };
         if provider.realm != realm {
             let what = format!(
@@ -125,21 +111,13 @@ impl AccountForm {
         let source = self.owners_source(config, frame)?;
         let server = match (&source, kept) {
             (TokenSource::Provider(id), _) => {
-                let hosts = config
-                    .providers
-                    .get(id)
-                    .map(ProviderConfig::hosts)
-                    .unwrap_or_default();
+                let hosts = config.providers.get(id).map(ProviderConfig::hosts).unwrap_or_default();
                 let stays = kept
                     .map(|kept| &kept.server)
                     .filter(|server| hosts.contains(&(server.host.clone(), server.port)));
                 match (stays, hosts.into_iter().next()) {
                     (Some(server), _) => server.clone(),
-                    (None, Some((host, port))) => Server {
-                        host,
-                        port,
-                        security: Security::Implicit,
-                    },
+                    (None, Some((host, port))) => Server { host, port, security: Security::Implicit },
                     (None, None) => return Err(self.fault("provider", "this provider has no mail server")),
                 }
             }
@@ -149,10 +127,9 @@ impl AccountForm {
         let delete_before = kept.map_or(defaults.delete, |kept| kept.delete);
         let delete = match self.delete {
             Some(wish) if wish != delete_before && !config.owners.delete => {
-                return Err(self.no_right(
-                    "delete",
-                    "the operator decides here what is deleted at the mail server",
-                ));
+                return Err(
+                    self.no_right("delete", "the operator decides here what is deleted at the mail server")
+                );
             }
             Some(wish) => wish,
             None if config.owners.delete => defaults.delete,
@@ -189,25 +166,16 @@ impl AccountForm {
     }
 
     fn owners_source(&self, config: &Config, frame: &Frame<'_>) -> Read<TokenSource> {
-        let from_file = frame
-            .kept
-            .map(|kept| &kept.source)
-            .filter(|source| matches!(source, TokenSource::File(_)));
+        let from_file =
+            frame.kept.map(|kept| &kept.source).filter(|source| matches!(source, TokenSource::File(_)));
         match (&self.provider, from_file) {
             (Some(_), Some(_)) => Err(self.no_right("provider", OPERATORS)),
             (None, Some(file)) => Ok(file.clone()),
             (None, None) if self.token_file.is_some() => Err(self.no_right("token_file", OPERATORS)),
             (None, None) => Err(self.fault("provider", "this member is missing: the id of a provider")),
             (Some(id), None) => {
-                let in_realm = config
-                    .providers
-                    .get(id)
-                    .is_some_and(|known| known.realm == frame.realm);
-                let allowed = config
-                    .owners
-                    .providers
-                    .as_ref()
-                    .is_none_or(|list| list.contains(id));
+                let in_realm = config.providers.get(id).is_some_and(|known| known.realm == frame.realm);
+                let allowed = config.owners.providers.as_ref().is_none_or(|list| list.contains(id));
                 if !in_realm || !allowed {
                     // Another customer's provider and none at all are not told apart.
                     let what = format!("{id:?} is not a provider you may choose");
@@ -223,16 +191,8 @@ impl AccountForm {
         let limits = &account.limits;
         let differs = |wish: bool, name: &'static str| wish.then_some(name);
         let named = [
-            differs(
-                self.realm.as_ref().is_some_and(|wish| *wish != account.realm),
-                "realm",
-            ),
-            differs(
-                self.deliver_to
-                    .as_ref()
-                    .is_some_and(|wish| *wish != account.deliver_to),
-                "deliver_to",
-            ),
+            differs(self.realm.as_ref().is_some_and(|wish| *wish != account.realm), "realm"),
+            differs(self.deliver_to.as_ref().is_some_and(|wish| *wish != account.deliver_to), "deliver_to"),
             differs(
                 self.token_file
                     .as_ref()
@@ -245,27 +205,15 @@ impl AccountForm {
                     .is_some_and(|(host, port)| (host, *port) != (&account.server.host, account.server.port)),
                 "server",
             ),
+            differs(self.security.is_some_and(|wish| wish != account.server.security), "security"),
+            differs(self.first_fetch.is_some_and(|wish| wish != account.first_fetch), "first_fetch"),
             differs(
-                self.security.is_some_and(|wish| wish != account.server.security),
-                "security",
-            ),
-            differs(
-                self.first_fetch.is_some_and(|wish| wish != account.first_fetch),
-                "first_fetch",
-            ),
-            differs(
-                self.max_message_bytes
-                    .is_some_and(|wish| wish != limits.max_message_bytes)
-                    || self
-                        .session_messages
-                        .is_some_and(|wish| wish != limits.session_messages)
+                self.max_message_bytes.is_some_and(|wish| wish != limits.max_message_bytes)
+                    || self.session_messages.is_some_and(|wish| wish != limits.session_messages)
                     || self.session_s.is_some_and(|wish| wish != limits.session_s),
                 "limits",
             ),
-            differs(
-                self.pipelining.is_some_and(|wish| wish != account.pipelining),
-                "pipelining",
-            ),
+            differs(self.pipelining.is_some_and(|wish| wish != account.pipelining), "pipelining"),
         ];
         match named.into_iter().flatten().next() {
             Some(name) => Err(self.no_right(name, OPERATORS)),
@@ -280,10 +228,7 @@ impl AccountForm {
     }
 
     fn no_right(&self, name: &'static str, what: impl Into<String>) -> Fault {
-        Fault {
-            right: true,
-            ..self.fault(name, what)
-        }
+        Fault { right: true, ..self.fault(name, what) }
     }
 }
 

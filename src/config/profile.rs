@@ -8,15 +8,8 @@ impl ProviderConfig {
     /// The mail servers of this provider, host in lower case. An account without a server gets the first.
     pub fn hosts(&self) -> Vec<(String, u16)> {
         match &self.servers {
-            Some(listed) => listed
-                .iter()
-                .filter_map(|text| words::parse_host_port(text))
-                .collect(),
-            None => self
-                .profile_hosts()
-                .iter()
-                .filter_map(|text| words::parse_host_port(text))
-                .collect(),
+            Some(listed) => listed.iter().filter_map(|text| words::parse_host_port(text)).collect(),
+            None => self.profile_hosts().iter().filter_map(|text| words::parse_host_port(text)).collect(),
         }
     }
 

@@ -10,15 +10,10 @@ use crate::model::DEFAULT_REALM;
 
 pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
     let mut members = field.members()?;
-    let profile = members
-        .need("profile", "one of microsoft365, outlook, google, generic")?
-        .word(&PROFILES)?
-        .to_owned();
+    let profile =
+        members.need("profile", "one of microsoft365, outlook, google, generic")?.word(&PROFILES)?.to_owned();
     let client_id = words::line(&members.need("client_id", "the application's id at the provider")?)?;
-    let redirect_uri = members.need(
-        "redirect_uri",
-        "the URI registered at the provider, byte for byte",
-    )?;
+    let redirect_uri = members.need("redirect_uri", "the URI registered at the provider, byte for byte")?;
     let provider = ProviderConfig {
         id: id.to_owned(),
         realm: match members.take("realm") {
@@ -44,14 +39,8 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         mechanism_unlisted: boolean(&mut members, "mechanism_unlisted")?,
         initial_response: boolean(&mut members, "initial_response")?,
         retr_is_final: boolean(&mut members, "retr_is_final")?,
-        login_delay_s: members
-            .take("login_delay_s")
-            .map(|field| field.whole32(0..=86_400))
-            .transpose()?,
-        ca_file: members
-            .take("ca_file")
-            .map(|field| words::path(&field))
-            .transpose()?,
+        login_delay_s: members.take("login_delay_s").map(|field| field.whole32(0..=86_400)).transpose()?,
+        ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         profile,
         client_id,
     };
@@ -74,9 +63,7 @@ fn boolean(members: &mut Members, name: &'static str) -> Read<Option<bool>> {
 
 fn word(members: &mut Members, name: &'static str, words: &[&'static str]) -> Read<Option<String>> {
     let field = members.take(name);
-    field
-        .map(|field| field.word(words).map(str::to_owned))
-        .transpose()
+    field.map(|field| field.word(words).map(str::to_owned)).transpose()
 }
 
 /// Endpoints are HTTPS without exception: secrets and codes travel there.
@@ -88,9 +75,7 @@ fn https(members: &mut Members, name: &'static str) -> Read<Option<String>> {
     let is_https = url::Url::parse(&text)
         .is_ok_and(|url| url.scheme() == "https" && url.has_host() && url.username().is_empty());
     if !is_https {
-        return Err(field.fault(format!(
-            "expected an https:// URL without user name, found {text:?}"
-        )));
+        return Err(field.fault(format!("expected an https:// URL without user name, found {text:?}")));
     }
     Ok(Some(text))
 }
@@ -131,11 +116,7 @@ fn lines(members: &mut Members, name: &'static str) -> Read<Option<Vec<String>>>
     };
     let empty = field.fault("expected at least one entry");
     let lines: Vec<String> = field.list()?.iter().map(words::line).collect::<Result<_, _>>()?;
-    if lines.is_empty() {
-        Err(empty)
-    } else {
-        Ok(Some(lines))
-    }
+    if lines.is_empty() { Err(empty) } else { Ok(Some(lines)) }
 }
 
 fn servers(members: &mut Members) -> Read<Option<Vec<String>>> {
@@ -148,11 +129,7 @@ fn servers(members: &mut Members) -> Read<Option<Vec<String>>> {
         let (host, port) = words::host_port(&entry)?;
         servers.push(words::host_port_text(&host, port));
     }
-    if servers.is_empty() {
-        Err(empty)
-    } else {
-        Ok(Some(servers))
-    }
+    if servers.is_empty() { Err(empty) } else { Ok(Some(servers)) }
 }
 
 /// Parameters the request already has are the library's own: they bind the consent to who began it (I11).

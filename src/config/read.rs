@@ -39,21 +39,13 @@ impl Config {
 
     /// The same for a text from a file, whose lines are named in errors.
     pub fn read_named(json: &str, file: Option<&str>) -> Result<Config> {
-        let source = Text {
-            text: json,
-            file,
-            status: Status::Config,
-        };
+        let source = Text { text: json, file, status: Status::Config };
         read(json).map_err(|fault| source.error(fault))
     }
 
     /// Where the configuration stands.
     pub fn locate(json: &str) -> Result<Source> {
-        let source = Text {
-            text: json,
-            file: None,
-            status: Status::Config,
-        };
+        let source = Text { text: json, file: None, status: Status::Config };
         locate(json).map_err(|fault| source.error(fault))
     }
 
@@ -81,12 +73,7 @@ impl Config {
         (form, json): (&AccountForm, &str),
         kept: Option<&Account>,
     ) -> Result<Account> {
-        let frame = Frame {
-            id,
-            owner,
-            realm,
-            kept,
-        };
+        let frame = Frame { id, owner, realm, kept };
         match actor {
             Actor::Operator => form.for_operator(self, &frame),
             Actor::Owner(_) => form.for_owner(self, &frame),
@@ -96,16 +83,10 @@ impl Config {
 
     /// The realm of an owner nothing is known of yet: by his domain, else the default one.
     pub fn realm_by_domain(&self, owner: &str) -> &str {
-        let domain = owner
-            .rsplit_once('@')
-            .map(|(_, domain)| domain.to_ascii_lowercase());
+        let domain = owner.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
         self.realms
             .iter()
-            .find(|(_, realm)| {
-                domain
-                    .as_ref()
-                    .is_some_and(|domain| realm.owner_domains.contains(domain))
-            })
+            .find(|(_, realm)| domain.as_ref().is_some_and(|domain| realm.owner_domains.contains(domain)))
             .map_or(DEFAULT_REALM, |(id, _)| id)
     }
 
@@ -118,9 +99,7 @@ impl Config {
     /// Whether the operator lists this server, with its port or as a host.
     pub fn lists_server(&self, host: &str, port: u16) -> bool {
         let with_port = words::host_port_text(host, port);
-        self.servers
-            .iter()
-            .any(|listed| *listed == with_port || listed == host)
+        self.servers.iter().any(|listed| *listed == with_port || listed == host)
     }
 }
 
@@ -135,11 +114,7 @@ impl Text<'_> {
             (None, true) => format!("line {line}: "),
             (None, false) => String::new(),
         };
-        let path = if fault.path.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", fault.path)
-        };
+        let path = if fault.path.is_empty() { String::new() } else { format!("{}: ", fault.path) };
         let message = format!("{place}{path}{}", fault.what);
         if fault.right {
             return Error::new(Status::Rights, "rights.member", message)
@@ -155,18 +130,11 @@ impl Text<'_> {
 }
 
 fn argument(json: &str) -> Text<'_> {
-    Text {
-        text: json,
-        file: None,
-        status: Status::Argument,
-    }
+    Text { text: json, file: None, status: Status::Argument }
 }
 
 fn root(json: &str) -> Read<Field> {
-    Ok(Field {
-        path: String::new(),
-        node: json::parse(json)?,
-    })
+    Ok(Field { path: String::new(), node: json::parse(json)? })
 }
 
 fn locate(json: &str) -> Read<Source> {
@@ -189,24 +157,17 @@ fn read(json: &str) -> Read<Config> {
     let providers = providers(members.take("providers"), &realms)?;
     let mut config = Config {
         store: words::path(&members.need("store", "the absolute path of the database")?)?,
-        keys: sections::keys(members.need(
-            "keys",
-            "the absolute paths of the key files, the sealing one first",
-        )?)?,
+        keys: sections::keys(
+            members.need("keys", "the absolute paths of the key files, the sealing one first")?,
+        )?,
         hostname: words::hostname(&members.need("hostname", "this machine's name, for Received: lines")?)?,
         enabled: sections::boolean(&mut members, "enabled", true)?,
         always_delete: sections::boolean(&mut members, "always_delete", false)?,
         shadow: sections::boolean(&mut members, "shadow", false)?,
         delete_grace_s: sections::whole(&mut members, "delete_grace_s", 0..=365 * 86_400, 86_400)?,
-        ca_file: members
-            .take("ca_file")
-            .map(|field| words::path(&field))
-            .transpose()?,
+        ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         system_roots: sections::boolean(&mut members, "system_roots", true)?,
-        proxy: members
-            .take("proxy")
-            .map(|field| sections::proxy(&field))
-            .transpose()?,
+        proxy: members.take("proxy").map(|field| sections::proxy(&field)).transpose()?,
         limits: sections::limits(members.take("limits"))?,
         timeouts: sections::timeouts(members.take("timeouts"))?,
         defaults: sections::defaults(members.take("defaults"))?,
@@ -233,11 +194,7 @@ fn providers(
         let (path, at) = (json::below(&field.path, "realm"), field.node.at);
         let provider = provider::read(&id, field)?;
         if !realms.contains_key(&provider.realm) {
-            return Err(Fault::new(
-                path,
-                at,
-                format!("there is no realm {:?}", provider.realm),
-            ));
+            return Err(Fault::new(path, at, format!("there is no realm {:?}", provider.realm)));
         }
         providers.insert(id, provider);
     }

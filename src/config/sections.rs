@@ -19,9 +19,7 @@ pub(super) fn whole(
     range: std::ops::RangeInclusive<u32>,
     default: u32,
 ) -> Read<u32> {
-    members
-        .take(name)
-        .map_or(Ok(default), |field| field.whole32(range))
+    members.take(name).map_or(Ok(default), |field| field.whole32(range))
 }
 
 pub(super) fn keys(field: Field) -> Read<Vec<PathBuf>> {
@@ -68,23 +66,13 @@ pub(super) fn limits(field: Option<Field>) -> Read<Limits> {
     if let Some(field) = members.take("flush_after_s") {
         limits.flush_ms = field.milliseconds(1..=60_000)?;
     }
-    limits.listing_entries = whole(
-        &mut members,
-        "listing_entries",
-        1..=10_000_000,
-        limits.listing_entries,
-    )?;
+    limits.listing_entries = whole(&mut members, "listing_entries", 1..=10_000_000, limits.listing_entries)?;
     members.finish()?;
     Ok(limits)
 }
 
 pub(super) fn timeouts(field: Option<Field>) -> Read<Timeouts> {
-    let mut timeouts = Timeouts {
-        connect_s: 20,
-        reply_s: 60,
-        login_s: 120,
-        https_s: 30,
-    };
+    let mut timeouts = Timeouts { connect_s: 20, reply_s: 60, login_s: 120, https_s: 30 };
     let Some(field) = field else {
         return Ok(timeouts);
     };
@@ -101,11 +89,7 @@ pub(super) fn defaults(field: Option<Field>) -> Read<AccountDefaults> {
     let mut defaults = AccountDefaults {
         delete: DeletePolicy::Never,
         first_fetch: FirstFetch::All,
-        limits: AccountLimits {
-            max_message_bytes: 150 << 20,
-            session_messages: 500,
-            session_s: 600,
-        },
+        limits: AccountLimits { max_message_bytes: 150 << 20, session_messages: 500, session_s: 600 },
         interval_s: 300,
         pipelining: Pipelining::Auto,
     };
@@ -144,12 +128,7 @@ pub(super) fn realms(field: Option<Field>) -> Read<BTreeMap<String, Realm>> {
         words::id(&name, &field)?;
         let mut members = field.members()?;
         let mut realm = Realm::default();
-        for field in members
-            .take("owner_domains")
-            .map(Field::list)
-            .transpose()?
-            .unwrap_or_default()
-        {
+        for field in members.take("owner_domains").map(Field::list).transpose()?.unwrap_or_default() {
             let domain = words::domain(&field)?;
             if let Some(other) = taken.insert(domain.clone(), name.clone()) {
                 return Err(field.fault(format!("{domain} stands in realm {other:?} already")));
@@ -183,32 +162,16 @@ pub(super) fn owners(field: Option<Field>, known: &BTreeMap<String, ProviderConf
     let mut members = field.members()?;
     rights.edit = boolean(&mut members, "edit", rights.edit)?;
     rights.delete = boolean(&mut members, "delete", rights.delete)?;
-    rights.accounts_per_owner = whole(
-        &mut members,
-        "accounts_per_owner",
-        0..=10_000,
-        rights.accounts_per_owner,
-    )?;
-    rights.least_interval_s = whole(
-        &mut members,
-        "least_interval_s",
-        INTERVAL_S,
-        rights.least_interval_s,
-    )?;
+    rights.accounts_per_owner =
+        whole(&mut members, "accounts_per_owner", 0..=10_000, rights.accounts_per_owner)?;
+    rights.least_interval_s = whole(&mut members, "least_interval_s", INTERVAL_S, rights.least_interval_s)?;
     let most = members.take("most_interval_s");
     if let Some(field) = &most {
         rights.most_interval_s = field.whole32(INTERVAL_S)?;
     }
     if rights.least_interval_s > rights.most_interval_s {
-        let what = format!(
-            "least_interval_s ({}) is greater than most_interval_s",
-            rights.least_interval_s
-        );
-        return Err(Fault::new(
-            json::below(&members.path, "most_interval_s"),
-            members.at,
-            what,
-        ));
+        let what = format!("least_interval_s ({}) is greater than most_interval_s", rights.least_interval_s);
+        return Err(Fault::new(json::below(&members.path, "most_interval_s"), members.at, what));
     }
     if let Some(field) = members.take("providers") {
         let mut list = Vec::new();
@@ -230,9 +193,8 @@ pub(super) fn servers(field: Option<Field>) -> Read<Vec<String>> {
     let mut servers = Vec::new();
     for field in field.map(Field::list).transpose()?.unwrap_or_default() {
         let text = field.text()?;
-        let has_port = text
-            .rsplit_once(':')
-            .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        let has_port =
+            text.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
         if has_port {
             let (host, port) = words::host_port(&field)?;
             servers.push(words::host_port_text(&host, port));

@@ -122,9 +122,9 @@ pub(super) fn path(field: &Field) -> Read<PathBuf> {
 pub(super) fn hostname(field: &Field) -> Read<String> {
     let text = field.text()?;
     if !is_host(text) || text.starts_with('[') {
-        return Err(field.fault(format!(
-            "expected this machine's name such as mail.example.com, found {text:?}"
-        )));
+        return Err(
+            field.fault(format!("expected this machine's name such as mail.example.com, found {text:?}"))
+        );
     }
     Ok(text.to_ascii_lowercase())
 }
@@ -149,11 +149,8 @@ pub(super) fn host(field: &Field) -> Read<String> {
 /// `host:port`; the host in lower case, an IPv6 address without the brackets it stands in.
 pub(super) fn host_port(field: &Field) -> Read<(String, u16)> {
     let text = field.text()?;
-    parse_host_port(text).ok_or_else(|| {
-        field.fault(format!(
-            "expected host:port such as pop.example.com:995, found {text:?}"
-        ))
-    })
+    parse_host_port(text)
+        .ok_or_else(|| field.fault(format!("expected host:port such as pop.example.com:995, found {text:?}")))
 }
 
 pub(super) fn parse_host_port(text: &str) -> Option<(String, u16)> {
@@ -172,9 +169,7 @@ fn is_host(text: &str) -> bool {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     text.len() <= 253 && text.split('.').all(is_label)
 }
@@ -206,9 +201,8 @@ pub(super) fn delete(field: Field) -> Read<DeletePolicy> {
     }
     let wanted = field.fault("expected \"never\", \"now\" or {\"after_days\": n}");
     let mut members = field.members().map_err(|_| wanted)?;
-    let days = members
-        .need("after_days", "days from the recording to the deletion")?
-        .whole32(1..=YEARS_100_DAYS)?;
+    let days =
+        members.need("after_days", "days from the recording to the deletion")?.whole32(1..=YEARS_100_DAYS)?;
     members.finish()?;
     Ok(DeletePolicy::AfterDays(days))
 }
@@ -244,9 +238,7 @@ fn date(text: &str) -> Option<UnixTime> {
 }
 
 pub(super) fn date_text(at: UnixTime) -> String {
-    let day = i64::try_from(at)
-        .ok()
-        .and_then(|at| time::OffsetDateTime::from_unix_timestamp(at).ok());
+    let day = i64::try_from(at).ok().and_then(|at| time::OffsetDateTime::from_unix_timestamp(at).ok());
     let day = day.map(time::OffsetDateTime::date).unwrap_or(time::Date::MAX);
     format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
 }

@@ -26,9 +26,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs())
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }
 
@@ -54,9 +52,10 @@ impl Call {
         step: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || step(&*store))
-            .await
-            .map_err(|e| Error::bug(format!("a step on the store panicked: {e}")))?
+        tokio::task::spawn_blocking(move || step(&*store)).await.map_err(|e| {
+            self.pump.botch();
+            Error::bug(format!("a step on the store panicked: {e}"))
+        })?
     }
 
     pub fn provider(&self, id: &str) -> Result<Arc<Provider>> {
@@ -67,12 +66,7 @@ impl Call {
     pub fn https(&self, provider: &Provider) -> Result<Https> {
         let limit = Duration::from_secs(self.settings.config.timeouts.https_s.into());
         let tls = self.settings.tls_of_provider(&provider.id)?;
-        Https::new(
-            &tls,
-            self.names.clone(),
-            self.settings.config.proxy.as_deref(),
-            limit,
-        )
+        Https::new(&tls, self.names.clone(), self.settings.config.proxy.as_deref(), limit)
     }
 }
 

@@ -16,12 +16,16 @@ use crate::error::{Error, Result, Status};
 const CANCEL_EVERY: Duration = Duration::from_millis(50);
 /// What is left after the deadline for flush, record, DELE and QUIT.
 pub const GRACE: Duration = Duration::from_secs(5);
+/// A message under way at the deadline has so long to end.
+const LAST_MESSAGE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Halt {
     Go,
     /// The deadline is reached: nothing new, end tidily.
     Tidy,
+    /// A message still under way is broken off, so that what came before it can be ended tidily.
+    BreakOff,
     /// The grace is over, or the host cancelled: drop everything that waits for the network.
     Now,
 }
@@ -48,6 +52,8 @@ impl Deadline {
                 }
                 let halt = if flag.load(Ordering::Acquire) || Instant::now() >= tidy_at + GRACE {
                     Halt::Now
+                } else if Instant::now() >= tidy_at + LAST_MESSAGE {
+                    Halt::BreakOff
                 } else if Instant::now() >= tidy_at {
                     Halt::Tidy
                 } else {
@@ -95,6 +101,15 @@ impl Deadline {
         tokio::select! {
             biased;
             _ = self.reached(Halt::Now) => Err(self.error()),
+            done = step => done,
+        }
+    }
+
+    /// Reads of a message, which is broken off a while after the deadline.
+    pub async fn bound_reading<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            _ = self.reached(Halt::BreakOff) => Err(self.error()),
             done = step => done,
         }
     }

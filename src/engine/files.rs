@@ -112,10 +112,7 @@ impl Named<'_> {
 
     fn open(&self) -> Result<File> {
         // A pipe in its place must not hold the call up.
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(OFlag::O_NONBLOCK.bits())
-            .open(self.path);
+        let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(self.path);
         let file = opened.map_err(|e| match e.kind() {
             ErrorKind::NotFound => self.config("does not exist", "Create the file, or correct its path."),
             ErrorKind::PermissionDenied => self.config(
@@ -131,8 +128,7 @@ impl Named<'_> {
     }
 
     fn about(&self, file: &File) -> Result<std::fs::Metadata> {
-        file.metadata()
-            .map_err(|e| self.config(format!("cannot be read: {e}"), ""))
+        file.metadata().map_err(|e| self.config(format!("cannot be read: {e}"), ""))
     }
 
     fn read(&self, file: &mut File, most: u64) -> Result<Zeroizing<Vec<u8>>> {
@@ -144,10 +140,7 @@ impl Named<'_> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
         let read = file.take(most + 1).read_to_end(&mut bytes);
         read.map_err(|e| {
-            self.config(
-                format!("cannot be read: {e}"),
-                "Check the disk and the file's rights.",
-            )
+            self.config(format!("cannot be read: {e}"), "Check the disk and the file's rights.")
         })?;
         Ok(bytes)
     }
@@ -167,11 +160,7 @@ impl Named<'_> {
 
 /// A key file that cannot be read is the key's trouble, not the configuration's.
 fn as_key(error: Error) -> Error {
-    Error {
-        status: Status::Key,
-        cause: "key.unreadable",
-        ..error
-    }
+    Error { status: Status::Key, cause: "key.unreadable", ..error }
 }
 
 fn from_hex(text: &[u8]) -> Option<[u8; 32]> {

@@ -150,16 +150,10 @@ fn one_refresh(call: &Call, provider: &Provider) -> Duration {
 /// The account's grant, if the provider has not ended it.
 async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<StoredGrant> {
     let id = row.account.id.clone();
-    let found = call
-        .with_store(move |store| store.grant(&id, GrantSlot::Active))
-        .await?;
+    let found = call.with_store(move |store| store.grant(&id, GrantSlot::Active)).await?;
     match found.filter(|found| found.grant.provider == provider.id) {
-        None => Err(Error::new(
-            Status::Consent,
-            "consent.none",
-            "nobody signed in for this account yet",
-        )
-        .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")),
+        None => Err(Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
+            .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")),
         Some(found) if found.grant.dead => Err(over(row)),
         Some(found) => Ok(found),
     }
@@ -167,20 +161,16 @@ async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<St
 
 /// What ended a grant was said when it ended, and is still shown.
 fn over(row: &AccountRow) -> Error {
-    let error = Error::new(
-        Status::Consent,
-        "consent.revoked",
-        "the provider ended this account's sign-in",
-    )
-    .advice("Sign in to the mailbox again.");
-    if row.state.status != Status::Consent.code() || row.state.cause.is_empty() {
-        return error;
-    }
-    Error {
-        cause: diagnosis::known_cause(&row.state.cause),
-        provider_code: row.state.provider_code.clone(),
-        advice: row.state.advice.clone(),
-        ..error
+    let error = Error::new(Status::Consent, "consent.revoked", "the provider ended this account's sign-in")
+        .advice("Sign in to the mailbox again.");
+    match diagnosis::known_cause(&row.state.cause) {
+        Some(cause) if row.state.status == Status::Consent.code() => Error {
+            cause,
+            provider_code: row.state.provider_code.clone(),
+            advice: row.state.advice.clone(),
+            ..error
+        },
+        _ => error,
     }
 }
 
@@ -276,10 +266,8 @@ async fn refresh(
     let Some(refresh_token) = &stored.grant.refresh_token else {
         return Ok(None);
     };
-    let asked = ask(call, provider, |client_secret| {
-        token::refresh(provider, client_secret, refresh_token)
-    })
-    .await;
+    let asked =
+        ask(call, provider, |client_secret| token::refresh(provider, client_secret, refresh_token)).await;
     let now = call.now();
     let grant = match asked {
         Ok(token) => renewed(stored.grant, token, now),
@@ -345,10 +333,7 @@ async fn refused_by_provider(
     let id = row.account.id.clone();
     call.with_store(move |store| {
         if refusal.dead {
-            let grant = Grant {
-                dead: true,
-                ..stored.grant
-            };
+            let grant = Grant { dead: true, ..stored.grant };
             // Where somebody was quicker, his grant is another one and lives.
             store.put_grant(&id, GrantSlot::Active, stored.version, &grant)?;
         }

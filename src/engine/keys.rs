@@ -16,11 +16,12 @@ pub struct Keys {
 
 impl Keys {
     pub fn new(key: &KeyBytes, number: [u8; 16], generation: u32) -> Keys {
-        Keys {
-            key: hmac::Key::new(hmac::HMAC_SHA256, key.expose()),
-            number,
-            generation,
-        }
+        Keys { key: hmac::Key::new(hmac::HMAC_SHA256, key.expose()), number, generation }
+    }
+
+    /// The same keys under another generation.
+    pub fn of_generation(&self, generation: u32) -> Keys {
+        Keys { key: self.key.clone(), number: self.number, generation }
     }
 
     /// The ledger's key of a UIDL that stands once in its listing.
@@ -47,10 +48,7 @@ impl Keys {
     /// Text, safe in a file name, 32 octets: the same message has the same key whenever it comes again.
     pub fn dedupe(&self, key: &UidlKey) -> String {
         let generation = self.generation.to_be_bytes();
-        let hash = parts(
-            digest::Context::new(&digest::SHA256),
-            &[b"dedupe", &self.number, &generation, key],
-        );
+        let hash = parts(digest::Context::new(&digest::SHA256), &[b"dedupe", &self.number, &generation, key]);
         hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 

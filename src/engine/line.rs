@@ -40,9 +40,7 @@ impl Line {
     pub fn field(mut self, key: &str, value: impl Display) -> Line {
         let value = value.to_string();
         let plain = !value.is_empty()
-            && value
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='));
+            && value.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='));
         if plain {
             let _ = write!(self.0, " {key}={value}");
         } else {
@@ -107,7 +105,7 @@ impl log::Log for Logger {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if !self.enabled(record.metadata()) {
+        if !self.enabled(record.metadata()) || !is_wanted(record.level()) {
             return;
         }
         let text = if record.target() == TARGET {
@@ -125,10 +123,23 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
-/// Where a panic is told: the log of the call it happened in.
-pub fn panicked(place: &str, what: &str) {
+/// Where a panic is told: the log of the call it happened in. On a thread that works for none the line comes back.
+pub fn panicked(place: &str, what: &str) -> Option<String> {
     let text = format!("event=panic place={place} text=\"{}\"", escape(what));
-    to_call(log::Level::Error, cut(&text).to_owned());
+    let line = cut(&text).to_owned();
+    if !is_wanted(log::Level::Error) {
+        return Some(line);
+    }
+    to_call(log::Level::Error, line);
+    None
+}
+
+/// Whether this thread works for a call whose host wants such lines.
+fn is_wanted(level: log::Level) -> bool {
+    CALL.try_with(|call| {
+        call.try_borrow().is_ok_and(|call| call.as_ref().is_some_and(|pump| level <= pump.log_level()))
+    })
+    .unwrap_or(false)
 }
 
 fn to_call(level: log::Level, line: String) {
@@ -148,10 +159,7 @@ mod tests {
     #[test]
     fn remote_text_cannot_forge_a_line_or_a_field() {
         let line = Line::new("x").field("said", "a\r\nevent=y \"q\" \\ \u{1b}[1m");
-        assert_eq!(
-            line.0,
-            "event=x said=\"a\\r\\nevent=y \\\"q\\\" \\\\ \\u{1b}[1m\""
-        );
+        assert_eq!(line.0, "event=x said=\"a\\r\\nevent=y \\\"q\\\" \\\\ \\u{1b}[1m\"");
         assert_eq!(Line::new("x").field("n", 5).0, "event=x n=5");
         assert_eq!(Line::new("x").field("n", "").0, "event=x n=\"\"");
     }

@@ -5,16 +5,16 @@
 //! so the next RETR can be under way while the sink still writes. What is under way is bounded by the prefetch
 //! pool (bytes) and the channel (steps). Log lines never wait: a full channel drops and counts them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::tickets::Tickets;
 use crate::error::{Error, Result, Status};
-use crate::model::{Answer, Event, Message, Reply};
+use crate::model::{Event, Message, Reply};
 
 /// Bytes of one piece at the most.
 pub const PIECE_BYTES: usize = 64 * 1024;
@@ -23,6 +23,10 @@ const CHANNEL_STEPS: usize = 256;
 
 /// What the host's side offers. Called on the calling thread only, one call after another.
 pub trait Host {
+    /// The least severe lines wanted; others are not even sent.
+    fn log_level(&self) -> log::LevelFilter {
+        log::LevelFilter::Trace
+    }
     fn log(&mut self, level: log::Level, line: &str);
     fn event(&mut self, event: &Event);
     fn has_offer(&self) -> bool;
@@ -35,6 +39,8 @@ pub trait Host {
     fn abort(&mut self, cookie: Cookie);
     /// `Answer::Go` is success.
     fn flush(&mut self) -> Reply;
+    /// Something below panicked where nothing can be relied on any more: this instance must not be used again.
+    fn botched(&mut self) {}
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,7 +54,7 @@ pub struct Verdict {
     pub early: bool,
 }
 
-enum Step {
+pub(super) enum Step {
     Log(log::Level, String),
     Event(Event),
     Offer(Message, oneshot::Sender<Reply>),
@@ -66,10 +72,14 @@ pub struct Pump {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    stopped: AtomicBool,
-    dropped_lines: AtomicU64,
+pub(super) struct Shared {
+    pub stopped: AtomicBool,
+    pub dropped_lines: AtomicU64,
     next_ticket: AtomicU64,
+    /// Tickets dropped while the channel was full: to be aborted before the next step.
+    pub orphans: Mutex<Vec<u64>>,
+    botched: AtomicBool,
+    pub log_level: log::LevelFilter,
     pool: Arc<Semaphore>,
     pool_bytes: usize,
     has_offer: bool,
@@ -90,6 +100,9 @@ pub fn run<T: Send>(
             stopped: AtomicBool::new(false),
             dropped_lines: AtomicU64::new(0),
             next_ticket: AtomicU64::new(1),
+            orphans: Mutex::new(Vec::new()),
+            botched: AtomicBool::new(false),
+            log_level: host.log_level(),
             pool: Arc::new(Semaphore::new(pool_bytes)),
             pool_bytes,
             has_offer: host.has_offer(),
@@ -99,23 +112,23 @@ pub fn run<T: Send>(
     let shared = pump.shared.clone();
     std::thread::scope(|scope| {
         let driving = with_signals_blocked(|| {
-            std::thread::Builder::new()
-                .name("multipop".into())
-                .spawn_scoped(scope, move || work(pump))
+            std::thread::Builder::new().name("multipop".into()).spawn_scoped(scope, move || work(pump))
         })?;
-        let mut tickets = Tickets {
-            host,
-            shared: &shared,
-            open: HashMap::new(),
-        };
+        let mut tickets = Tickets::new(host, &shared);
         while let Some(step) = waiting.blocking_recv() {
+            tickets.abort_orphans();
             tickets.take(step);
         }
         tickets.abort_all();
         drop(waiting);
-        driving
+        let done = driving
             .join()
-            .map_err(|_| Error::bug("the driving thread panicked; see the log line before this one"))
+            .map_err(|_| Error::bug("the driving thread panicked; see the log line before this one"));
+        tickets.tell_dropped_lines();
+        if done.is_err() || shared.botched.load(Ordering::Acquire) {
+            tickets.botched();
+        }
+        done
     })
 }
 
@@ -134,23 +147,28 @@ fn with_signals_blocked<T>(start: impl FnOnce() -> std::io::Result<T>) -> Result
         .thread_swap_mask(SigmaskHow::SIG_SETMASK)
         .map_err(|e| resources("signal mask", e.to_string()))?;
     let started = start();
-    before
-        .thread_set_mask()
-        .map_err(|e| resources("signal mask", e.to_string()))?;
+    before.thread_set_mask().map_err(|e| resources("signal mask", e.to_string()))?;
     started.map_err(|e| resources("driving thread", e.to_string()))
 }
 
 impl Pump {
     /// Never waits. Answers whether the line was taken.
     pub fn log(&self, level: log::Level, line: String) {
+        if level > self.shared.log_level {
+            return;
+        }
         if self.steps.try_send(Step::Log(level, line)).is_err() {
             self.shared.dropped_lines.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Log lines dropped since this was last asked.
-    pub fn take_dropped_lines(&self) -> u64 {
-        self.shared.dropped_lines.swap(0, Ordering::Relaxed)
+    pub fn log_level(&self) -> log::LevelFilter {
+        self.shared.log_level
+    }
+
+    /// A step of the store panicked: the call ends as it can, and the instance with it.
+    pub fn botch(&self) {
+        self.shared.botched.store(true, Ordering::Release);
     }
 
     pub async fn event(&self, event: Event) {
@@ -192,15 +210,8 @@ impl Pump {
         let id = self.shared.next_ticket.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(TicketState::default());
         let (answer, verdict) = oneshot::channel();
-        self.send(Step::Begin(id, Box::new(message), state.clone(), answer))
-            .await?;
-        Ok(Ticket {
-            id,
-            pump: self.clone(),
-            state,
-            verdict: Some(verdict),
-            ended: false,
-        })
+        self.send(Step::Begin(id, Box::new(message), state.clone(), answer)).await?;
+        Ok(Ticket { id, pump: self.clone(), state, verdict: Some(verdict), ended: false })
     }
 
     pub async fn flush(&self) -> Result<Reply> {
@@ -228,15 +239,25 @@ pub struct Ticket {
 }
 
 #[derive(Default)]
-struct TicketState {
-    decided: AtomicBool,
-    begun: Mutex<Option<Cookie>>,
+pub(super) struct TicketState {
+    pub decided: AtomicBool,
+    /// `begin` has returned.
+    pub begun: AtomicBool,
+    pub on_begun: Notify,
 }
 
 impl Ticket {
     /// The sink has already said something other than GO: more pieces would only be dropped.
     pub fn is_decided(&self) -> bool {
         self.state.decided.load(Ordering::Acquire)
+    }
+
+    /// Waits until `begin` has returned; answers whether the sink said GO.
+    pub async fn begun(&self) -> bool {
+        while !self.state.begun.load(Ordering::Acquire) {
+            self.state.on_begun.notified().await;
+        }
+        !self.is_decided()
     }
 
     /// Hands a piece over; waits for room in the prefetch pool.
@@ -246,28 +267,22 @@ impl Ticket {
             return Ok(());
         }
         let size = piece.len().min(self.pump.shared.pool_bytes) as u32;
-        let permit = self
-            .pump
-            .shared
-            .pool
-            .clone()
-            .acquire_many_owned(size)
-            .await
-            .map_err(|_| closed())?;
+        let permit = self.pump.shared.pool.clone().acquire_many_owned(size).await.map_err(|_| closed())?;
         self.pump.send(Step::Data(self.id, piece, permit)).await
     }
 
     /// The message is whole. The verdict comes when the sink has answered.
     pub async fn end(mut self) -> Result<oneshot::Receiver<Verdict>> {
-        self.ended = true;
+        // Only then: dropped while it waits for the channel, the message is aborted.
         self.pump.send(Step::End(self.id)).await?;
+        self.ended = true;
         self.verdict.take().ok_or_else(closed)
     }
 
     /// The message will not be whole: waits until the sink was told. Answers a verdict given before.
     pub async fn abort(mut self) -> Result<Option<Verdict>> {
-        self.ended = true;
         self.pump.send(Step::Abort(self.id)).await?;
+        self.ended = true;
         match self.verdict.take() {
             Some(verdict) => Ok(verdict.await.ok()),
             None => Ok(None),
@@ -277,138 +292,10 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.ended {
-            // A session that panicked or was cancelled. If the channel is full the calling thread aborts what is
-            // open when the call ends.
-            let _ = self.pump.steps.try_send(Step::Abort(self.id));
+        // A session that panicked or was cancelled. Its account may begin another message at once, so the abort
+        // must not be lost to a full channel.
+        if !self.ended && !self.is_decided() && self.pump.steps.try_send(Step::Abort(self.id)).is_err() {
+            self.pump.shared.orphans.lock().push(self.id);
         }
-    }
-}
-
-/// The calling thread's side.
-struct Tickets<'a> {
-    host: &'a mut dyn Host,
-    shared: &'a Shared,
-    open: HashMap<u64, Open>,
-}
-
-struct Open {
-    cookie: Cookie,
-    state: Arc<TicketState>,
-    answer: oneshot::Sender<Verdict>,
-}
-
-impl Tickets<'_> {
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Log(level, line) => self.host.log(level, &line),
-            Step::Event(event) => self.host.event(&event),
-            Step::Offer(message, answer) => {
-                let reply = if self.stopped() {
-                    stop()
-                } else {
-                    self.host.offer(&message)
-                };
-                self.note_stop(&reply);
-                let _ = answer.send(reply);
-            }
-            Step::Begin(id, message, state, answer) => self.begin(id, &message, state, answer),
-            Step::Data(id, piece, _room) => {
-                let Some(open) = self.open.get(&id) else {
-                    return;
-                };
-                let reply = if self.stopped() {
-                    stop()
-                } else {
-                    self.host.data(open.cookie, &piece)
-                };
-                if reply.answer != Answer::Go {
-                    self.note_stop(&reply);
-                    self.host.abort(self.open[&id].cookie);
-                    self.decide(id, reply, true);
-                }
-            }
-            Step::End(id) => {
-                let Some(open) = self.open.get(&id) else {
-                    return;
-                };
-                let cookie = open.cookie;
-                if self.stopped() {
-                    self.host.abort(cookie);
-                    self.decide(id, stop(), true);
-                } else {
-                    let reply = self.host.end(cookie);
-                    self.note_stop(&reply);
-                    self.decide(id, reply, false);
-                }
-            }
-            Step::Abort(id) => {
-                if let Some(open) = self.open.remove(&id) {
-                    self.host.abort(open.cookie);
-                }
-            }
-            Step::Flush(answer) => {
-                let reply = self.host.flush();
-                let _ = answer.send(reply);
-            }
-        }
-    }
-
-    fn begin(
-        &mut self,
-        id: u64,
-        message: &Message,
-        state: Arc<TicketState>,
-        answer: oneshot::Sender<Verdict>,
-    ) {
-        let (reply, cookie) = if self.stopped() {
-            (stop(), Cookie::default())
-        } else {
-            self.host.begin(message)
-        };
-        self.note_stop(&reply);
-        *state.begun.lock() = Some(cookie);
-        self.open.insert(
-            id,
-            Open {
-                cookie,
-                state,
-                answer,
-            },
-        );
-        if reply.answer != Answer::Go {
-            self.decide(id, reply, true);
-        }
-    }
-
-    fn decide(&mut self, id: u64, reply: Reply, early: bool) {
-        if let Some(open) = self.open.remove(&id) {
-            open.state.decided.store(true, Ordering::Release);
-            let _ = open.answer.send(Verdict { reply, early });
-        }
-    }
-
-    /// A call that broke off leaves no message open at the host.
-    fn abort_all(&mut self) {
-        for (_, open) in self.open.drain() {
-            self.host.abort(open.cookie);
-        }
-    }
-
-    fn stopped(&self) -> bool {
-        self.shared.stopped.load(Ordering::Acquire)
-    }
-
-    fn note_stop(&self, reply: &Reply) {
-        if reply.answer == Answer::Stop {
-            self.shared.stopped.store(true, Ordering::Release);
-        }
-    }
-}
-
-fn stop() -> Reply {
-    Reply {
-        answer: Answer::Stop,
-        reason: String::new(),
     }
 }

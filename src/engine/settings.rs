@@ -48,10 +48,7 @@ impl Settings {
         let mut provider_tls = HashMap::new();
         for (id, written) in &config.providers {
             let loaded = load(written, &mut digest)?;
-            let own = loaded
-                .extra_roots
-                .iter()
-                .map(|der| CertificateDer::from(der.clone()));
+            let own = loaded.extra_roots.iter().map(|der| CertificateDer::from(der.clone()));
             let member = format!("providers.{id}.ca_file");
             let client = tls::client(roots.iter().cloned().chain(own)).map_err(|e| named(&member, e))?;
             provider_tls.insert(id.clone(), client);
@@ -124,16 +121,9 @@ fn read_keys(config: &Config) -> Result<Vec<KeyBytes>> {
     let mut keys: Vec<KeyBytes> = Vec::with_capacity(config.keys.len());
     for (i, path) in config.keys.iter().enumerate() {
         let member = format!("keys[{i}]");
-        let key = Named {
-            member: &member,
-            path,
-        }
-        .key()?;
+        let key = Named { member: &member, path }.key()?;
         if keys.iter().any(|other| other.expose() == key.expose()) {
-            let what = format!(
-                "{member}: {} holds the same key as an earlier entry",
-                path.display()
-            );
+            let what = format!("{member}: {} holds the same key as an earlier entry", path.display());
             return Err(Error::new(Status::Key, "key.twice", what).advice("List each key once."));
         }
         keys.push(key);
@@ -143,11 +133,7 @@ fn read_keys(config: &Config) -> Result<Vec<KeyBytes>> {
 
 fn general_roots(config: &Config, digest: &mut Digest) -> Result<Vec<CertificateDer<'static>>> {
     // Not part of the digest: an update of the system's roots is no change of the configuration.
-    let mut roots = if config.system_roots {
-        tls::system_roots()
-    } else {
-        Vec::new()
-    };
+    let mut roots = if config.system_roots { tls::system_roots() } else { Vec::new() };
     if let Some(path) = &config.ca_file {
         roots.extend(certificates("ca_file", path, digest)?);
     }
@@ -158,11 +144,7 @@ fn load(written: &ProviderConfig, digest: &mut Digest) -> Result<Loaded> {
     let mut loaded = Loaded::default();
     for (i, path) in written.client_secret_files.iter().enumerate() {
         let member = format!("providers.{}.client_secret_files[{i}]", written.id);
-        let secret: Secret = Named {
-            member: &member,
-            path,
-        }
-        .secret()?;
+        let secret: Secret = Named { member: &member, path }.secret()?;
         digest.add("secret", secret.expose().as_bytes());
         loaded.client_secrets.push(secret);
     }
@@ -188,10 +170,7 @@ fn has_token_files(config: &Config) -> bool {
 }
 
 fn named(member: &str, error: Error) -> Error {
-    Error {
-        message: format!("{member}: {}", error.message),
-        ..error
-    }
+    Error { message: format!("{member}: {}", error.message), ..error }
 }
 
 /// Keyed with the sealing key, so that the digest in the store tells nothing of a secret that could be guessed.

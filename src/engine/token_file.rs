@@ -35,11 +35,8 @@ pub fn read(path: &Path) -> Result<Found> {
         _ => broken(&e.to_string()),
     };
     // A pipe in its place must not hold the call up.
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)
-        .map_err(unread)?;
+    let mut file =
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(unread)?;
     let about = file.metadata().map_err(unread)?;
     if !about.is_file() {
         return Err(broken("it is no regular file"));
@@ -65,10 +62,7 @@ pub fn read(path: &Path) -> Result<Found> {
         .ok()
         .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
         .map_or(0, |since| since.as_secs());
-    Ok(Found {
-        token: Secret::new(token.to_owned()),
-        written_at,
-    })
+    Ok(Found { token: Secret::new(token.to_owned()), written_at })
 }
 
 #[cfg(test)]

@@ -23,10 +23,9 @@ impl NameService {
     pub fn from_system() -> Result<NameService> {
         match hickory_resolver::system_conf::read_system_conf() {
             Ok((config, options)) => Ok(NameService { config, options }),
-            Err(_) if !std::path::Path::new("/etc/resolv.conf").exists() => Ok(NameService {
-                config: ResolverConfig::default(),
-                options: ResolverOpts::default(),
-            }),
+            Err(_) if !std::path::Path::new("/etc/resolv.conf").exists() => {
+                Ok(NameService { config: ResolverConfig::default(), options: ResolverOpts::default() })
+            }
             Err(e) => Err(Error::new(
                 Status::Config,
                 "config.resolver",
@@ -41,9 +40,8 @@ impl NameService {
         let mut builder =
             TokioResolver::builder_with_config(self.config.clone(), TokioRuntimeProvider::default());
         *builder.options_mut() = self.options.clone();
-        let resolver = builder
-            .build()
-            .map_err(|e| Error::new(Status::Config, "config.resolver", e.to_string()))?;
+        let resolver =
+            builder.build().map_err(|e| Error::new(Status::Config, "config.resolver", e.to_string()))?;
         Ok(Names { resolver })
     }
 }
@@ -67,11 +65,7 @@ impl Names {
             )
             .advice("Check the server's name and this machine's name service.")
         };
-        let found = self
-            .resolver
-            .lookup_ip(host)
-            .await
-            .map_err(|e| unknown(e.to_string()))?;
+        let found = self.resolver.lookup_ip(host).await.map_err(|e| unknown(e.to_string()))?;
         let addresses: Vec<IpAddr> = found.iter().collect();
         if addresses.is_empty() {
             return Err(unknown("it has no address".into()));

@@ -72,10 +72,7 @@ pub async fn secure(
             format!("{host:?} is no host name or address a certificate could name"),
         )
     })?;
-    TlsConnector::from(config.clone())
-        .connect(name, stream)
-        .await
-        .map_err(|e| diagnose(host, &e))
+    TlsConnector::from(config.clone()).connect(name, stream).await.map_err(|e| diagnose(host, &e))
 }
 
 /// The version as the `Received:` line and the message name it.
@@ -89,9 +86,7 @@ pub fn version(stream: &TlsStream<TcpStream>) -> &'static str {
 
 fn diagnose(host: &str, error: &std::io::Error) -> Error {
     use rustls::CertificateError as C;
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let certificate =
         |cause, what: String, advice: &str| Error::new(Status::Server, cause, what).advice(advice);
     match inner {

@@ -1,20 +1,26 @@
 //! The one loop that reads and writes a POP3 session.
 //!
-//! `step` hands out what has already arrived, `fill` waits for more. Secrets in the output buffer are wiped after
-//! they were written, and nothing is ever written before TLS except `CAPA`, `STLS` and `QUIT`.
+//! `step` hands out what has already arrived, `fill` waits for more and writes meanwhile, so that a window of
+//! commands can never stop both sides (PROTOCOL.md D.7). Whatever future is dropped, what was read is in the buffer
+//! and what was written is gone from the session's output, wiped. Nothing is ever written before TLS except `CAPA`,
+//! `STLS` and `QUIT`.
 
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::tls;
 use crate::error::{Error, Result, Status};
-use crate::pop3::{Command, Cut, Event, Greeting, Limits, Session};
+use crate::pop3::{Command, Cut, Event, Greeting, Limits, Misuse, Session};
 
 /// One read takes at most a TLS record.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -25,6 +31,8 @@ pub struct Wire {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// What TLS took and may still hold back.
+    unflushed: bool,
     /// Octets received, for budgets and reports.
     pub received: u64,
 }
@@ -39,18 +47,12 @@ enum Stream {
 impl Wire {
     /// TLS from the first byte.
     pub fn secured(stream: TlsStream<TcpStream>, limits: Limits) -> Wire {
-        Wire::new(
-            Stream::Tls(Box::new(stream)),
-            Session::new(true, Greeting::Expected, limits),
-        )
+        Wire::new(Stream::Tls(Box::new(stream)), Session::new(true, Greeting::Expected, limits))
     }
 
     /// In clear, only to say STLS.
     pub fn plain(stream: TcpStream, limits: Limits) -> Wire {
-        Wire::new(
-            Stream::Plain(stream),
-            Session::new(false, Greeting::Expected, limits),
-        )
+        Wire::new(Stream::Plain(stream), Session::new(false, Greeting::Expected, limits))
     }
 
     fn new(stream: Stream, session: Session) -> Wire {
@@ -60,6 +62,7 @@ impl Wire {
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             start: 0,
             end: 0,
+            unflushed: false,
             received: 0,
         }
     }
@@ -67,7 +70,7 @@ impl Wire {
     /// After the server's yes to STLS: the handshake, and a session that knows nothing of before. Bytes that came
     /// in clear behind the yes are an attack or a bug and end it (PROTOCOL.md D.8).
     pub async fn upgrade(&mut self, config: &Arc<ClientConfig>, host: &str, limits: Limits) -> Result<()> {
-        if self.start != self.end {
+        if self.buffered() {
             return Err(Error::new(
                 Status::Server,
                 "protocol.stls",
@@ -80,6 +83,7 @@ impl Wire {
         let secured = tls::secure(config, host, stream).await?;
         self.stream = Stream::Tls(Box::new(secured));
         self.session = Session::new(true, Greeting::Done, limits);
+        self.unflushed = false;
         Ok(())
     }
 
@@ -94,11 +98,29 @@ impl Wire {
         &self.session
     }
 
+    /// Bytes are there that `step` has not looked at.
+    pub fn buffered(&self) -> bool {
+        self.start != self.end
+    }
+
     /// Queues a command; `flush` or `fill` writes it.
     pub fn send(&mut self, command: Command<'_>) -> Result<()> {
-        self.session
-            .send(command)
-            .map_err(|misuse| Error::bug(format!("POP3 command out of place: {misuse:?}")))
+        if self.buffered() && self.session.closed() == Cut::Nothing {
+            // They came before the server could know the command, so they are not its answer (I13).
+            return Err(out_of_step(format!(
+                "bytes that nobody asked for came before {}",
+                command.verb().keyword()
+            )));
+        }
+        self.session.send(command).map_err(|misuse| match misuse {
+            Misuse::Injection => Error::new(
+                Status::Config,
+                "config.credentials",
+                "the user name or the access token holds control characters",
+            )
+            .advice("Correct the account's user name; a token from a file must be one line."),
+            other => Error::bug(format!("POP3 command out of place: {other:?}")),
+        })
     }
 
     /// What has arrived and is understood; `None`: more must be read.
@@ -106,38 +128,31 @@ impl Wire {
         if self.start == self.end {
             return Ok(None);
         }
-        let (used, event) = self
-            .session
-            .next(&self.buffer[self.start..self.end])
-            .map_err(|e| {
-                Error::new(Status::Server, "protocol", e.to_string()).advice(
-                    "The mail server breaks the protocol; nothing was lost, multipop tries again later.",
-                )
-            })?;
+        let (used, event) =
+            self.session.next(&self.buffer[self.start..self.end]).map_err(|e| out_of_step(e.to_string()))?;
         self.start += used;
         Ok(event)
     }
 
-    /// Writes what is to be written and waits for bytes.
+    /// Waits for bytes, and writes what is to be written meanwhile. May be dropped at any time.
     pub async fn fill(&mut self, limit: Duration) -> Result<()> {
-        self.flush(limit).await?;
-        if self.start == self.end {
+        if !self.buffered() {
             self.start = 0;
             self.end = 0;
         }
         if self.end == self.buffer.len() {
-            // `step` consumes all it is given; what is left over here would be a session that waits for more.
-            return Err(Error::bug(
-                "the read buffer is full of bytes the session did not take",
-            ));
+            if self.start == 0 {
+                // `step` takes all it is given; what is left over here would be a session that waits for more.
+                return Err(Error::bug("the read buffer is full of bytes the session did not take"));
+            }
+            self.buffer.copy_within(self.start.., 0);
+            self.end -= self.start;
+            self.start = 0;
         }
-        let room = &mut self.buffer[self.end..];
-        let read = match &mut self.stream {
-            Stream::Plain(stream) => timeout(limit, stream.read(room)).await,
-            Stream::Tls(stream) => timeout(limit, stream.read(room)).await,
-            Stream::None => return Err(Error::bug("read without a connection")),
-        };
-        let count = match read {
+        let count = match timeout(limit, poll_fn(|cx| self.poll_fill(cx))).await {
+            Ok(Ok(count)) => count,
+            Ok(Err(e)) => return Err(self.broken(&e.to_string())),
+            Err(_) if self.writes() => return Err(self.broken("it takes nothing more")),
             Err(_) => {
                 return Err(Error::new(
                     Status::Transient,
@@ -145,36 +160,56 @@ impl Wire {
                     format!("the mail server said nothing for {} s", limit.as_secs()),
                 ));
             }
-            Ok(Err(e)) => return Err(self.broken(&e.to_string())),
-            Ok(Ok(0)) => return Err(self.broken("closed by the server")),
-            Ok(Ok(count)) => count,
         };
-        self.end += count;
-        self.received += count as u64;
+        if count == 0 {
+            return Err(self.broken("closed by the server"));
+        }
         Ok(())
     }
 
-    /// Writes what is to be written.
+    /// Writes what is to be written. May be dropped at any time.
     pub async fn flush(&mut self, limit: Duration) -> Result<()> {
-        let output = self.session.take_output();
-        if output.is_empty() {
-            return Ok(());
-        }
-        let write = async {
-            match &mut self.stream {
-                Stream::Plain(stream) => stream.write_all(&output).await,
-                Stream::Tls(stream) => {
-                    stream.write_all(&output).await?;
-                    stream.flush().await
-                }
-                Stream::None => Err(std::io::Error::other("no connection")),
-            }
-        };
-        match timeout(limit, write).await {
+        match timeout(limit, poll_fn(|cx| self.poll_flush(cx))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(e)) => Err(self.broken(&e.to_string())),
             Err(_) => Err(self.broken("it takes nothing more")),
         }
+    }
+
+    fn writes(&self) -> bool {
+        self.unflushed || !self.session.output().is_empty()
+    }
+
+    /// Bytes read, 0 at the end of the stream. A server that closed may have said why before: an error in writing
+    /// is told only when there is nothing more to read.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let written = self.poll_flush(cx);
+        let mut room = ReadBuf::new(&mut self.buffer[self.end..]);
+        let read = self.stream.read(cx, &mut room);
+        let count = room.filled().len();
+        self.end += count;
+        self.received += count as u64;
+        match (read, written) {
+            (Poll::Ready(Ok(())), _) => Poll::Ready(Ok(count)),
+            (_, Poll::Ready(Err(e))) | (Poll::Ready(Err(e)), _) => Poll::Ready(Err(e)),
+            (Poll::Pending, _) => Poll::Pending,
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.session.output().is_empty() {
+            let count = ready!(self.stream.write(cx, self.session.output()))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.session.wrote(count);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(self.stream.flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn broken(&self, why: &str) -> Error {
@@ -182,15 +217,43 @@ impl Wire {
             Cut::Nothing => ("connection.closed", "between commands".to_owned()),
             Cut::Greeting => ("connection.no_greeting", "before its greeting".to_owned()),
             Cut::Message(number) => ("connection.in_message", format!("inside message {number}")),
-            Cut::Reply(command) => (
-                "connection.no_reply",
-                format!("in place of its reply to {command}"),
-            ),
+            Cut::Reply(command) => ("connection.no_reply", format!("in place of its reply to {command}")),
         };
-        Error::new(
-            Status::Transient,
-            cause,
-            format!("the connection broke {at}: {why}"),
-        )
+        Error::new(Status::Transient, cause, format!("the connection broke {at}: {why}"))
     }
+}
+
+impl Stream {
+    fn read(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, room),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, room),
+            Stream::None => Poll::Ready(Err(no_connection())),
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+            Stream::None => Poll::Ready(Err(no_connection())),
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Stream::None => Poll::Ready(Err(no_connection())),
+        }
+    }
+}
+
+fn no_connection() -> io::Error {
+    io::Error::other("no connection")
+}
+
+fn out_of_step(what: String) -> Error {
+    Error::new(Status::Server, "protocol", what)
+        .advice("The mail server breaks the protocol; nothing was lost, multipop tries again later.")
 }

@@ -48,13 +48,7 @@ const fn new(
     advice: &'static str,
     wait_s: u32,
 ) -> Row {
-    Row {
-        codes,
-        class,
-        cause,
-        advice,
-        wait_s,
-    }
+    Row { codes, class, cause, advice, wait_s }
 }
 
 pub static ROWS: &[Row] = &[
@@ -70,11 +64,7 @@ pub static ROWS: &[Row] = &[
         "consent.password_expired",
         "Set a new password at Microsoft first, then sign in again.",
     ),
-    user(
-        &[50056, 50064, 50126],
-        "consent.wrong_password",
-        "Sign in again with the right password.",
-    ),
+    user(&[50056, 50064, 50126], "consent.wrong_password", "Sign in again with the right password."),
     user(
         &[50058, 50085, 50089, 50140, 50199, 700020],
         "consent.interaction",
@@ -102,11 +92,7 @@ pub static ROWS: &[Row] = &[
         "consent.declined",
         "The access was declined. Sign in again and press Accept if mail is to be collected.",
     ),
-    user(
-        &[70000],
-        "consent.invalid",
-        "The permission is no longer valid at Microsoft. Sign in again.",
-    ),
+    user(&[70000], "consent.invalid", "The permission is no longer valid at Microsoft. Sign in again."),
     user(
         &[70008, 700082],
         "consent.expired",
@@ -118,11 +104,7 @@ pub static ROWS: &[Row] = &[
         "Your organisation wants a new sign-in from time to time. Sign in again; if this returns too often, the \
          administrator must exempt this application from the sign-in frequency.",
     ),
-    user(
-        &[70018, 70019],
-        "consent.device_code",
-        "The code was wrong or too old. Start the sign-in again.",
-    ),
+    user(&[70018, 70019], "consent.device_code", "The code was wrong or too old. Start the sign-in again."),
     // --- the organisation's administrator ---
     admin(
         &[90093, 90094, 90095, 90099],
@@ -136,9 +118,7 @@ pub static ROWS: &[Row] = &[
         "The organisation's policy between tenants forbids this access; its administrator must allow it.",
     ),
     admin(
-        &[
-            50005, 50097, 50127, 50129, 50131, 50155, 50187, 53000, 53001, 53002, 135011,
-        ],
+        &[50005, 50097, 50127, 50129, 50131, 50155, 50187, 53000, 53001, 53002, 135011],
         "provider.device_policy",
         "A device policy of the organisation refuses a mail server's access. Its administrator must exempt this \
          application or this server's address from that policy.",
@@ -195,9 +175,7 @@ pub static ROWS: &[Row] = &[
          clock.",
     ),
     config(
-        &[
-            500208, 50059, 50128, 50194, 700005, 90002, 90019, 9001023, 90124, 90130, 9002332,
-        ],
+        &[500208, 50059, 50128, 50194, 700005, 90002, 90019, 9001023, 90124, 90130, 9002332],
         "config.tenant",
         "The provider's tenant does not fit the application's registration: use the tenant's id for a single-tenant \
          application, organizations for a multi-tenant one, consumers for personal accounts.",
@@ -207,11 +185,7 @@ pub static ROWS: &[Row] = &[
         "config.pkce",
         "The proof of the sign-in did not fit. Start again; if it stays, report it as a fault of multipop.",
     ),
-    config(
-        &[54005],
-        "config.code_used",
-        "The same answer was redeemed twice. Start the sign-in again.",
-    ),
+    config(&[54005], "config.code_used", "The same answer was redeemed twice. Start the sign-in again."),
     config(
         &[65005, 650054, 650056, 650057],
         "config.permission",
@@ -265,9 +239,7 @@ pub static ROWS: &[Row] = &[
     ),
     // --- time ---
     time(
-        &[
-            50000, 50033, 50087, 50088, 70012, 90006, 90012, 90024, 90033, 90090, 90091,
-        ],
+        &[50000, 50033, 50087, 50088, 70012, 90006, 90012, 90024, 90033, 90090, 90091],
         "provider.trouble",
         "Microsoft has trouble; multipop tries again by itself.",
         0,
@@ -292,12 +264,7 @@ pub static ROWS: &[Row] = &[
          hour. If it stays, the administrator must look into the sign-in log.",
         3600,
     ),
-    time(
-        &[50196],
-        "provider.loop",
-        "Microsoft slows down repeated requests; multipop waits.",
-        900,
-    ),
+    time(&[50196], "provider.loop", "Microsoft slows down repeated requests; multipop waits.", 900),
     time(
         &[90055],
         "provider.throttled",

@@ -22,11 +22,7 @@ pub const FRESH_BYTES: usize = 96;
 impl Fresh {
     pub fn new(random: &[u8; FRESH_BYTES]) -> Fresh {
         let text = |part: &[u8]| Secret::new(BASE64_URL_SAFE_NO_PAD.encode(part));
-        Fresh {
-            state: text(&random[..32]),
-            verifier: text(&random[32..64]),
-            nonce: text(&random[64..]),
-        }
+        Fresh { state: text(&random[..32]), verifier: text(&random[32..64]), nonce: text(&random[64..]) }
     }
 }
 
@@ -118,11 +114,7 @@ fn prompt(provider: &Provider, wish: &Wish<'_>) -> String {
         values.push("consent");
     }
     if provider.profile.is_microsoft() && values.len() > 1 {
-        let strongest = if values.contains(&"consent") {
-            "consent"
-        } else {
-            values[0]
-        };
+        let strongest = if values.contains(&"consent") { "consent" } else { values[0] };
         return strongest.to_owned();
     }
     values.join(" ")

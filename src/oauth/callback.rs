@@ -59,7 +59,8 @@ pub fn read(uri: &str, form: Option<&str>) -> Result<Callback> {
     };
     let state = match only(&answer, "state")? {
         Some(state) => Secret::new(state.to_owned()),
-        None if is_admin_consent(&answer) => return Err(stray_admin_consent()),
+        // An administrator who consented from the provider's own pages comes back without our state.
+        None if is_admin_consent(&answer) => return Err(diagnosis::admin_consented()),
         None if fragment.contains("state=") => {
             return refuse(
                 "callback.fragment",
@@ -68,12 +69,7 @@ pub fn read(uri: &str, form: Option<&str>) -> Result<Callback> {
         }
         None => return refuse("callback.no_state", "names no state"),
     };
-    Ok(Callback {
-        path: path.map(str::to_owned),
-        query,
-        answer,
-        state,
-    })
+    Ok(Callback { path: path.map(str::to_owned), query, answer, state })
 }
 
 impl Callback {
@@ -93,12 +89,7 @@ impl Callback {
         let refusal = |error: &str| {
             let said = |name: &str| only(&self.answer, name).ok().flatten();
             let subcode = said("error_subcode");
-            Box::new(diagnosis::authorization_refused(
-                provider,
-                error,
-                said("error_description"),
-                subcode,
-            ))
+            Box::new(diagnosis::authorization_refused(provider, error, said("error_description"), subcode))
         };
         match (code, error) {
             (Some(_), Some(_)) => refuse("callback.code_and_error", "brings both a code and an error"),
@@ -159,10 +150,7 @@ fn pairs(text: &str) -> Vec<(String, String)> {
 
 /// RFC 6749 §3.1: no parameter more than once.
 fn only<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>> {
-    let mut found = pairs
-        .iter()
-        .filter(|(n, _)| n == name)
-        .map(|(_, value)| value.as_str());
+    let mut found = pairs.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
     let first = found.next();
     if found.next().is_some() {
         return refuse("callback.repeated", &format!("brings {name:?} more than once"));
@@ -175,21 +163,10 @@ fn is_answer(name: &str) -> bool {
 }
 
 fn is_admin_consent(pairs: &[(String, String)]) -> bool {
-    pairs
-        .iter()
-        .any(|(name, value)| name == "admin_consent" && value.eq_ignore_ascii_case("true"))
+    pairs.iter().any(|(name, value)| name == "admin_consent" && value.eq_ignore_ascii_case("true"))
 }
 
 fn refuse<T>(cause: &'static str, what: &str) -> Result<T> {
-    Err(Error::new(
-        Status::Callback,
-        cause,
-        format!("the answer brought back from the provider {what}"),
-    )
-    .advice("Nothing was changed. Please start the sign-in again from your mailbox settings."))
-}
-
-/// An administrator who consented from the provider's own pages comes back without our state.
-fn stray_admin_consent() -> Error {
-    diagnosis::admin_consented()
+    Err(Error::new(Status::Callback, cause, format!("the answer brought back from the provider {what}"))
+        .advice("Nothing was changed. Please start the sign-in again from your mailbox settings."))
 }

@@ -5,10 +5,11 @@
 
 use serde_json::{Map, Value};
 
-use super::aadsts::{self, Class, Row};
+use super::aadsts::{self, Class};
 use super::provider::Provider;
 use super::retry_after;
 use super::token::HttpAnswer;
+use super::verdict::{self, Verdict};
 use crate::error::{Error, Status};
 use crate::model::UnixTime;
 
@@ -31,13 +32,7 @@ pub struct Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal {
-            error,
-            dead: false,
-            wrong_secret: false,
-            claims: None,
-            description: String::new(),
-        }
+        Refusal { error, dead: false, wrong_secret: false, claims: None, description: String::new() }
     }
 }
 
@@ -59,12 +54,25 @@ pub fn unreachable(what: &str) -> Error {
     )
 }
 
+/// Its certificate does not hold, so nothing was sent. Time may heal it, and no grant suffers.
+pub fn untrusted(what: &str) -> Error {
+    Error::new(
+        Status::Transient,
+        "provider.certificate",
+        format!("the identity provider's certificate does not hold: {what}"),
+    )
+    .advice(
+        "If the provider has a private authority, or a proxy opens TLS, the operator must name that authority as \
+         ca_file; also check this machine's clock.",
+    )
+}
+
 /// The token endpoint answered something other than a token.
 pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) -> Box<Refusal> {
     let wait_s = retry_after::seconds(answer, now);
     let trouble = matches!(answer.status, 408 | 429) || answer.status >= 500;
     let members = match serde_json::from_slice(&answer.body) {
-        Ok(Value::Object(members)) if !answer.truncated => members,
+        Ok(Value::Object(members)) if !answer.truncated && !(300..400).contains(&answer.status) => members,
         _ if trouble => return busy(answer.status, wait_s).into(),
         _ => return not_understood(answer.status).into(),
     };
@@ -80,15 +88,9 @@ pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) ->
     let error = &mut refusal.error;
     error.retry_after_s = error.retry_after_s.max(wait_s);
     // What the provider's support asks for.
-    for (name, value) in [
-        ("trace", said.trace),
-        ("correlation", said.correlation),
-        ("at", said.timestamp),
-    ] {
+    for (name, value) in [("trace", said.trace), ("correlation", said.correlation), ("at", said.timestamp)] {
         if !value.is_empty() {
-            error
-                .message
-                .push_str(&format!(", {name} {}", printable(value, 64)));
+            error.message.push_str(&format!(", {name} {}", printable(value, 64)));
         }
     }
     refusal
@@ -187,15 +189,12 @@ fn number_in(description: &str) -> Option<u32> {
 }
 
 fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
-    let mut verdict = by_error(said.error);
-    if let Some(refined) = by_suberror(said.suberror) {
+    let mut verdict = verdict::by_error(said.error);
+    if let Some(refined) = verdict::by_suberror(said.suberror) {
         verdict = refined;
     }
     // Numbers are Microsoft's alone.
-    let row = said
-        .number
-        .filter(|_| provider.profile.is_microsoft())
-        .and_then(aadsts::row);
+    let row = said.number.filter(|_| provider.profile.is_microsoft()).and_then(aadsts::row);
     if let Some(row) = row {
         verdict = Verdict::from(row);
     }
@@ -224,171 +223,29 @@ fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
     })
 }
 
-struct Verdict {
-    class: Class,
-    cause: &'static str,
-    advice: &'static str,
-    wait_s: u32,
-}
-
-impl From<&'static Row> for Verdict {
-    fn from(row: &'static Row) -> Verdict {
-        Verdict {
-            class: row.class,
-            cause: row.cause,
-            advice: row.advice,
-            wait_s: row.wait_s,
-        }
-    }
-}
-
-/// PROTOCOL.md A.11, decision 3.
-fn by_error(error: &str) -> Verdict {
-    let (class, cause, advice) = match error {
-        "temporarily_unavailable" | "server_error" | "slow_down" => (
-            Class::Time,
-            "provider.trouble",
-            "The identity provider has trouble; multipop tries again by itself.",
-        ),
-        "invalid_grant" | "expired_token" | "bad_verification_code" => (
-            Class::User,
-            "consent.revoked",
-            "The permission is no longer valid at the provider: it was withdrawn or expired. Sign in again.",
-        ),
-        "interaction_required" | "login_required" | "account_selection_required" => (
-            Class::User,
-            "consent.interaction",
-            "The provider wants to ask something. Sign in again and answer its questions.",
-        ),
-        "consent_required" => (
-            Class::User,
-            "consent.missing",
-            "Sign in again and agree to the access. If the page says that an administrator must agree, send him \
-             the link for administrators.",
-        ),
-        "access_denied" | "authorization_declined" => (
-            Class::User,
-            "consent.declined",
-            "The access was declined. Sign in again and agree if mail is to be collected.",
-        ),
-        "invalid_client" => (
-            Class::Config,
-            "config.client_secret",
-            "The provider does not accept this application: check client_id and the client secret's file.",
-        ),
-        "unauthorized_client" | "unsupported_grant_type" | "unsupported_response_type" => (
-            Class::Config,
-            "config.client",
-            "The application's registration at the provider does not allow this kind of sign-in.",
-        ),
-        "invalid_scope" | "invalid_resource" | "invalid_target" => (
-            Class::Config,
-            "config.scope",
-            "The provider does not accept the scopes; check them in the configuration and the registration.",
-        ),
-        _ => (
-            Class::Config,
-            "config.request",
-            "The provider does not understand the request; check endpoints and extra parameters.",
-        ),
-    };
-    Verdict {
-        class,
-        cause,
-        advice,
-        wait_s: 0,
-    }
-}
-
-fn by_suberror(suberror: &str) -> Option<Verdict> {
-    let (class, cause, advice) = match suberror {
-        "consent_required" => (
-            Class::User,
-            "consent.missing",
-            "Sign in again and agree to the access. If the page says that an administrator must agree, send him \
-             the link for administrators.",
-        ),
-        "message_only" | "basic_action" | "additional_action" => (
-            Class::User,
-            "consent.interaction",
-            "The provider wants to tell or ask something. Sign in again and answer its questions.",
-        ),
-        "user_password_expired" => (
-            Class::User,
-            "consent.password_expired",
-            "Set a new password at the provider first, then sign in again.",
-        ),
-        "bad_token" => (
-            Class::User,
-            "consent.revoked",
-            "The permission is no longer valid at the provider. Sign in again.",
-        ),
-        "token_expired" => (
-            Class::User,
-            "consent.expired",
-            "The permission expired. Sign in again.",
-        ),
-        "client_mismatch" => (
-            Class::Config,
-            "config.client_mismatch",
-            "The permission belongs to another application: client_id was changed. Set it back, or sign in again.",
-        ),
-        "device_authentication_failed" | "protection_policy_required" => (
-            Class::Admin,
-            "provider.device_policy",
-            "A device policy of the organisation refuses a mail server's access; its administrator must exempt \
-             this application.",
-        ),
-        _ => return None,
-    };
-    Some(Verdict {
-        class,
-        cause,
-        advice,
-        wait_s: 0,
-    })
-}
-
 fn busy(status: u16, wait_s: u32) -> Error {
     let (cause, what) = match status {
         429 => ("provider.throttled", "limits requests"),
         408 => ("provider.trouble", "waited too long"),
         _ => ("provider.trouble", "has trouble"),
     };
-    Error::new(
-        Status::Transient,
-        cause,
-        format!("the identity provider {what} (HTTP {status})"),
-    )
-    .advice("multipop tries again by itself; nothing needs to be done.")
-    .retry_after(wait_s)
+    Error::new(Status::Transient, cause, format!("the identity provider {what} (HTTP {status})"))
+        .advice("multipop tries again by itself; nothing needs to be done.")
+        .retry_after(wait_s)
 }
 
 fn not_understood(status: u16) -> Error {
     let (cause, what) = match status {
-        300..=399 => (
-            "provider.redirect",
-            "answers with a redirect, which is never followed",
-        ),
+        300..=399 => ("provider.redirect", "answers with a redirect, which is never followed"),
         404 | 405 | 410 => ("provider.no_endpoint", "is not there"),
         407 => ("provider.proxy", "is behind a proxy that wants credentials"),
-        _ => (
-            "provider.not_json",
-            "answers with something that is no OAuth error",
-        ),
+        _ => ("provider.not_json", "answers with something that is no OAuth error"),
     };
-    Error::new(
-        Status::Config,
-        cause,
-        format!("the token endpoint {what} (HTTP {status})"),
-    )
-    .advice("The operator must check the provider's token_endpoint and the proxy between.")
+    Error::new(Status::Config, cause, format!("the token endpoint {what} (HTTP {status})"))
+        .advice("The operator must check the provider's token_endpoint and the proxy between.")
 }
 
 /// A peer's text in a line of ours.
 pub(super) fn printable(text: &str, length: usize) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(length)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(length).collect()
 }

@@ -73,10 +73,7 @@ pub fn read(provider: &Provider, id_token: &Secret, nonce: &Secret, now: UnixTim
 
 /// Whether the name that signed in is the one configured. Without a name it never is.
 pub fn agrees(identity: &Identity, sign_in_name: &str) -> bool {
-    identity
-        .name
-        .as_deref()
-        .is_some_and(|name| !name.is_empty() && name.eq_ignore_ascii_case(sign_in_name))
+    identity.name.as_deref().is_some_and(|name| !name.is_empty() && name.eq_ignore_ascii_case(sign_in_name))
 }
 
 fn identity(provider: &Provider, claims: Claims) -> Identity {
@@ -97,10 +94,7 @@ fn identity(provider: &Provider, claims: Claims) -> Identity {
         subject: claims.sub,
         tenant: claims.tid.filter(|_| microsoft),
         object: claims.oid.filter(|_| microsoft),
-        name: claims
-            .preferred_username
-            .filter(is_name)
-            .or_else(|| email.filter(is_name)),
+        name: claims.preferred_username.filter(is_name).or_else(|| email.filter(is_name)),
     }
 }
 
@@ -113,18 +107,14 @@ fn check_issuer(provider: &Provider, claims: &Claims) -> Result<()> {
             old_form || provider.issuer.accepts(&claims.iss, None)
         }
         // The template needs to know which tenant it is filled with.
-        IssuerRule::Entra { .. } => claims
-            .tid
-            .as_deref()
-            .is_some_and(|tid| provider.issuer.accepts(&claims.iss, Some(tid))),
+        IssuerRule::Entra { .. } => {
+            claims.tid.as_deref().is_some_and(|tid| provider.issuer.accepts(&claims.iss, Some(tid)))
+        }
     };
     if fits {
         return Ok(());
     }
-    refuse(
-        "identity.issuer",
-        "comes from another issuer than the one configured",
-    )
+    refuse("identity.issuer", "comes from another issuer than the one configured")
 }
 
 fn check_audience(provider: &Provider, claims: &Claims) -> Result<()> {
@@ -162,10 +152,7 @@ fn part<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T> {
         .decode(text)
         .ok()
         .and_then(|json| serde_json::from_slice(&json).ok())
-        .map_or_else(
-            || refuse("identity.form", &format!("has {what} that cannot be read")),
-            Ok,
-        )
+        .map_or_else(|| refuse("identity.form", &format!("has {what} that cannot be read")), Ok)
 }
 
 fn refuse<T>(cause: &'static str, what: &str) -> Result<T> {

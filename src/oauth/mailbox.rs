@@ -43,9 +43,7 @@ pub fn pop_refusal(provider: Option<&Provider>, seen: &PopRefusal<'_>) -> Error 
             "" => seen.sasl_status.to_owned(),
             code => format!("[{code}]"),
         };
-        Error::new(status, cause, words.clone())
-            .advice(advice)
-            .provider_code(code)
+        Error::new(status, cause, words.clone()).advice(advice).provider_code(code)
     };
     if let Some((status, cause, advice, wait_s)) = by_code(seen.code) {
         return error(status, cause, advice).retry_after(wait_s);
@@ -137,10 +135,8 @@ pub fn pop_refusal(provider: Option<&Provider>, seen: &PopRefusal<'_>) -> Error 
 /// PROTOCOL.md D.2; unknown codes and sub-levels say nothing. `[AUTH]` only confirms what is looked into anyway.
 fn by_code(code: &str) -> Option<(Status, &'static str, &'static str, u32)> {
     let code = code.to_ascii_uppercase();
-    let is = |name: &str| {
-        code.strip_prefix(name)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
+    let is =
+        |name: &str| code.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if is("LOGIN-DELAY") {
         return Some((
             Status::Transient,

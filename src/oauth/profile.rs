@@ -40,18 +40,8 @@ pub fn names() -> String {
 }
 
 static ALL: [Defaults; 4] = [
-    Defaults {
-        name: "microsoft365",
-        tenant: "organizations",
-        profile: Profile::Microsoft365,
-        ..ENTRA
-    },
-    Defaults {
-        name: "outlook",
-        tenant: "consumers",
-        profile: Profile::Outlook,
-        ..ENTRA
-    },
+    Defaults { name: "microsoft365", tenant: "organizations", profile: Profile::Microsoft365, ..ENTRA },
+    Defaults { name: "outlook", tenant: "consumers", profile: Profile::Outlook, ..ENTRA },
     Defaults {
         name: "google",
         profile: Profile::Google,

@@ -61,9 +61,7 @@ impl Provider {
     /// Whether a token of this provider may go there.
     pub fn allows(&self, host: &str, port: u16) -> bool {
         let host = host.trim_matches(['[', ']']);
-        self.servers
-            .iter()
-            .any(|(name, number)| *number == port && name.eq_ignore_ascii_case(host))
+        self.servers.iter().any(|(name, number)| *number == port && name.eq_ignore_ascii_case(host))
     }
 
     /// The scopes as one parameter.

@@ -52,21 +52,14 @@ pub fn check(uri: &str, profile: Profile, personal_accounts: bool) -> Result<(),
     if uri.len() > LENGTH {
         return Err(format!("is longer than {LENGTH} characters"));
     }
-    if let Some((name, _)) = parsed
-        .query_pairs()
-        .find(|(name, _)| ANSWER_PARAMETERS.contains(&&**name))
-    {
-        return Err(format!(
-            "has the parameter {name:?}, which the provider's answer brings"
-        ));
+    if let Some((name, _)) = parsed.query_pairs().find(|(name, _)| ANSWER_PARAMETERS.contains(&&**name)) {
+        return Err(format!("has the parameter {name:?}, which the provider's answer brings"));
     }
     if !profile.is_microsoft() {
         return Ok(());
     }
     if uri.len() > MICROSOFT_LENGTH {
-        return Err(format!(
-            "is longer than the {MICROSOFT_LENGTH} characters Microsoft takes"
-        ));
+        return Err(format!("is longer than the {MICROSOFT_LENGTH} characters Microsoft takes"));
     }
     if let Some(bad) = uri.chars().find(|c| MICROSOFT_UNSUPPORTED.contains(*c)) {
         return Err(format!("holds {bad:?}, which Microsoft does not support there"));
@@ -100,9 +93,7 @@ pub fn has_path(registered: &str, path: &str) -> bool {
     if given.starts_with('/') {
         given == expected
     } else {
-        expected
-            .strip_suffix(&*given)
-            .is_some_and(|before| before.ends_with('/'))
+        expected.strip_suffix(&*given).is_some_and(|before| before.ends_with('/'))
     }
 }
 

@@ -99,10 +99,7 @@ pub fn read_token(
         return Err(unreadable("provider.no_token", "holds no access_token"));
     };
     if !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(unreadable(
-            "provider.bad_token",
-            "holds an access_token no line could carry",
-        ));
+        return Err(unreadable("provider.bad_token", "holds an access_token no line could carry"));
     }
     match text(&members, "token_type")? {
         Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
@@ -144,20 +141,13 @@ fn lifetime(members: &Map<String, Value>) -> std::result::Result<u64, Box<Refusa
     };
     match seconds {
         Some(seconds) if seconds >= 0.0 => Ok((seconds as u64).min(LONGEST_LIFETIME_S)),
-        _ => Err(unreadable(
-            "provider.expires_in",
-            "has an expires_in that is no number of seconds",
-        )),
+        _ => Err(unreadable("provider.expires_in", "has an expires_in that is no number of seconds")),
     }
 }
 
 /// How long before its end a token is renewed: five minutes or a tenth, but a quarter of one that lives shortly.
 fn margin(lifetime: u64) -> u64 {
-    if lifetime < 600 {
-        lifetime / 4
-    } else {
-        (lifetime / 10).max(300)
-    }
+    if lifetime < 600 { lifetime / 4 } else { (lifetime / 10).max(300) }
 }
 
 fn text<'a>(
@@ -167,21 +157,14 @@ fn text<'a>(
     match members.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(unreadable(
-            "provider.member_type",
-            &format!("has a member {name} that is no text"),
-        )),
+        Some(_) => Err(unreadable("provider.member_type", &format!("has a member {name} that is no text"))),
     }
 }
 
 /// The endpoint answers 200 with something that is no token: not our peer, or not the peer that was meant.
 fn unreadable(cause: &'static str, what: &str) -> Box<Refusal> {
-    let error = Error::new(
-        Status::Config,
-        cause,
-        format!("the token endpoint's answer {what}"),
-    )
-    .advice("The operator must check the provider's token_endpoint and the proxy between.");
+    let error = Error::new(Status::Config, cause, format!("the token endpoint's answer {what}"))
+        .advice("The operator must check the provider's token_endpoint and the proxy between.");
     Box::new(error.into())
 }
 
@@ -212,8 +195,7 @@ fn built(
         *kept.borrow_mut() = Some(request);
         Err(Kept)
     });
-    kept.into_inner()
-        .ok_or_else(|| Error::bug("the token request could not be built"))
+    kept.into_inner().ok_or_else(|| Error::bug("the token request could not be built"))
 }
 
 #[derive(Debug)]

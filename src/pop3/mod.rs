@@ -4,8 +4,15 @@
 //! no clock and no account. What does not fit the protocol is an error after which the session must be dropped
 //! without QUIT (I13).
 
+mod capability;
+mod command;
 pub mod limits;
+mod lines;
 pub mod listing;
+mod multiline;
+mod output;
+mod reply;
+mod sasl;
 pub mod session;
 
 pub use limits::Limits;
@@ -136,6 +143,21 @@ pub enum ResponseCode {
     Other(String),
 }
 
+impl ResponseCode {
+    /// As it stands between the brackets.
+    pub fn name(&self) -> &str {
+        match self {
+            ResponseCode::LoginDelay => "LOGIN-DELAY",
+            ResponseCode::InUse => "IN-USE",
+            ResponseCode::SysTemp => "SYS/TEMP",
+            ResponseCode::SysPerm => "SYS/PERM",
+            ResponseCode::Auth => "AUTH",
+            ResponseCode::Utf8 => "UTF8",
+            ResponseCode::Other(name) => name,
+        }
+    }
+}
+
 /// PROTOCOL.md D.3.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -183,6 +205,8 @@ pub enum Misuse {
     NotAlone,
     /// A user name or token with bytes that could end the line.
     Injection,
+    /// After a protocol error: nothing may be said any more, QUIT least of all (I13).
+    OutOfStep,
 }
 
 /// The server broke the protocol. Displayed as one printable line that holds no secret.

@@ -107,10 +107,7 @@ impl Instance {
             }
             let more = rows.len() > limit as usize;
             rows.truncate(limit as usize);
-            let viewer = Viewer {
-                call: &call,
-                actor: &actor,
-            };
+            let viewer = Viewer { call: &call, actor: &actor };
             let shown = rows.iter().map(|row| match query.account {
                 Some(_) => viewer.in_full(row),
                 None => viewer.brief(row),

@@ -32,18 +32,10 @@ impl Instance {
         let former = self.configured.lock().clone();
         let cancel = self.cancel.clone();
         let prepare = || prove(json, &cancel).map(Arc::new);
-        call::run_with(
-            host,
-            POOL,
-            prepare,
-            &self.clock,
-            &self.cancel,
-            SHORT,
-            |call| async {
-                stop_if_cancelled(&self.cancel)?;
-                apply(call, former)
-            },
-        )
+        call::run_with(host, POOL, prepare, &self.clock, &self.cancel, SHORT, |call| async {
+            stop_if_cancelled(&self.cancel)?;
+            apply(call, former)
+        })
     }
 }
 
@@ -58,21 +50,14 @@ fn read(json: &str) -> Result<Config> {
     let Source::File(path) = Config::locate(json)? else {
         return Config::read(json);
     };
-    let text = Named {
-        member: "file",
-        path: Path::new(&path),
-    }
-    .text()?;
+    let text = Named { member: "file", path: Path::new(&path) }.text()?;
     Config::read_named(&text, path.to_str())
 }
 
 /// Not interrupted once begun: its transaction and what the instance holds go together.
 fn apply(call: Call, former: Option<Configured>) -> Result<Configured> {
     let settings = call.settings.clone();
-    let desired = Desired {
-        digest: settings.digest(),
-        accounts: settings.config.accounts.clone(),
-    };
+    let desired = Desired { digest: settings.digest(), accounts: settings.config.accounts.clone() };
     // A number is one store's.
     let mine = former
         .filter(|former| former.settings.config.store == settings.config.store)
@@ -84,25 +69,15 @@ fn apply(call: Call, former: Option<Configured>) -> Result<Configured> {
         Change::Unchanged => line.field("change", "unchanged").debug(),
         Change::Superseded => line
             .field("change", "superseded")
-            .field(
-                "advice",
-                "another instance was given a later configuration; give this one the same",
-            )
+            .field("advice", "another instance was given a later configuration; give this one the same")
             .warn(),
     }
-    Ok(Configured {
-        settings,
-        number: applied.number,
-    })
+    Ok(Configured { settings, number: applied.number })
 }
 
 fn stop_if_cancelled(cancel: &AtomicBool) -> Result<()> {
     if cancel.load(Ordering::Acquire) {
-        return Err(Error::new(
-            Status::Cancelled,
-            "cancelled",
-            "the host cancelled the call",
-        ));
+        return Err(Error::new(Status::Cancelled, "cancelled", "the host cancelled the call"));
     }
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! `multipop_fetch_once`: a pass over what is due, or a visit to one account.
 
+use std::time::Duration;
+
 use super::Instance;
+use crate::engine::pass::{self, What};
 use crate::engine::pump::Host;
-use crate::error::{Error, Result};
-use crate::model::Report;
+use crate::error::Result;
+use crate::model::{Actor, OPERATOR, Report};
 
 pub struct FetchRequest<'a> {
     pub actor: &'a str,
@@ -14,13 +17,29 @@ pub struct FetchRequest<'a> {
     pub now: bool,
 }
 
+/// Where the host says 0.
+const DEADLINE_S: u32 = 600;
+
 impl Instance {
     /// The report is there whenever the arguments were accepted, whatever the status.
     pub fn fetch_once(
         &self,
-        _host: &mut dyn Host,
-        _request: &FetchRequest<'_>,
+        host: &mut dyn Host,
+        request: &FetchRequest<'_>,
     ) -> (Result<()>, Option<Report>) {
-        (Err(Error::bug("being built")), None)
+        if let Err(e) = self.settings() {
+            return (Err(e), None);
+        }
+        let actor = match request.actor {
+            OPERATOR => Actor::Operator,
+            owner => Actor::Owner(owner.to_owned()),
+        };
+        let what = What { actor, account: request.account.map(str::to_owned), regardless: request.now };
+        let after = if request.deadline_s == 0 { DEADLINE_S } else { request.deadline_s };
+        let ran = self.run_long(host, Duration::from_secs(after.into()), |call| pass::pass(call, what));
+        match ran {
+            Ok((report, ended)) => (ended, Some(report)),
+            Err(e) => (Err(e), Some(Report { next_due_s: pass::NEVER, ..Report::default() })),
+        }
     }
 }

@@ -38,11 +38,7 @@ struct Configured {
 impl Instance {
     /// `name` is the host's, for log lines. No network, no thread, no file.
     pub fn new(_name: &str, clock: Arc<dyn Clock>) -> Instance {
-        Instance {
-            clock,
-            cancel: Arc::new(AtomicBool::new(false)),
-            configured: Mutex::new(None),
-        }
+        Instance { clock, cancel: Arc::new(AtomicBool::new(false)), configured: Mutex::new(None) }
     }
 
     /// What `multipop_cancel` stores into. Sticky until a long call consumes it.
@@ -57,12 +53,10 @@ impl Instance {
     fn settings(&self) -> Result<Arc<Settings>> {
         match &*self.configured.lock() {
             Some(configured) => Ok(configured.settings.clone()),
-            None => Err(Error::new(
-                Status::State,
-                "state.not_configured",
-                "the instance was not configured yet",
-            )
-            .advice("Call multipop_configure first.")),
+            None => {
+                Err(Error::new(Status::State, "state.not_configured", "the instance was not configured yet")
+                    .advice("Call multipop_configure first."))
+            }
         }
     }
 

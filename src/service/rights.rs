@@ -7,10 +7,7 @@ use crate::store::{AccountRow, Store};
 
 /// The account, if it is there for this actor: another's and none at all are told the same.
 pub(super) fn visible(store: &dyn Store, actor: &Actor, id: &str) -> Result<AccountRow> {
-    store
-        .account(id)?
-        .filter(|row| actor.reaches(&row.account.owner))
-        .ok_or_else(Error::rights)
+    store.account(id)?.filter(|row| actor.reaches(&row.account.owner)).ok_or_else(Error::rights)
 }
 
 /// May this actor put, change and remove accounts?

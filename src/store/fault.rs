@@ -46,11 +46,10 @@ pub(super) fn of_file(error: &io::Error, doing: &str) -> Error {
         io::ErrorKind::PermissionDenied => permission(&words),
         io::ErrorKind::ReadOnlyFilesystem => read_only(&words),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full(&words),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => store(
-            "store.directory",
-            format!("its directory does not exist ({words})"),
-        )
-        .advice("Create the directory `store` lies in, owned by the user this process runs as."),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            store("store.directory", format!("its directory does not exist ({words})"))
+                .advice("Create the directory `store` lies in, owned by the user this process runs as.")
+        }
         _ => store("store.io", words).advice(
             "Look for disk errors in the system's log; the store must not lie on a network file system.",
         ),

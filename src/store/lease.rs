@@ -31,10 +31,7 @@ pub(super) struct LockFile {
 
 impl LockFile {
     pub fn new(file: File) -> Arc<LockFile> {
-        Arc::new(LockFile {
-            file,
-            held: Mutex::default(),
-        })
+        Arc::new(LockFile { file, held: Mutex::default() })
     }
 
     /// `None`: somebody holds it, here or in another process.
@@ -46,11 +43,7 @@ impl LockFile {
         match self.set(byte, libc::F_WRLCK) {
             Ok(()) => {
                 held.insert(byte);
-                Ok(Some(ByteLock {
-                    locks: self.clone(),
-                    byte,
-                    given_back: AtomicBool::new(false),
-                }))
+                Ok(Some(ByteLock { locks: self.clone(), byte, given_back: AtomicBool::new(false) }))
             }
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
             Err(errno) => Err(fault::of_file(&errno.into(), "locking beside it")),

@@ -206,6 +206,10 @@ pub struct AccountState {
     pub progress: Option<Progress>,
     /// The identity that binds this account from its first authorisation on.
     pub identity: Option<Identity>,
+    /// A complete listing was gone through once: what the first fetch leaves out is left out.
+    pub first_done: bool,
+    /// The generation before a UIDL reset that is being gone through: its digests tell known messages.
+    pub resetting: Option<u32>,
     /// A suspected reset only the operator can decide.
     pub reset_question: bool,
     /// The operator's answer to it, used by the next visit: `true` means the listing is the same mail.

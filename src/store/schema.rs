@@ -207,26 +207,18 @@ mod tests {
     use super::*;
 
     fn version(connection: &Connection) -> i64 {
-        connection
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .unwrap()
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
     }
 
     #[test]
     fn an_older_schema_goes_the_missing_steps_only() {
         let mut connection = Connection::open_in_memory().unwrap();
-        bring_up_by(
-            &mut connection,
-            &["CREATE TABLE one (a); INSERT INTO one VALUES (7)"],
-        )
-        .unwrap();
+        bring_up_by(&mut connection, &["CREATE TABLE one (a); INSERT INTO one VALUES (7)"]).unwrap();
         let steps = ["CREATE TABLE one (a)", "CREATE TABLE two AS SELECT a FROM one"];
         assert_eq!(standing_of(&connection, &steps).unwrap(), Standing::Behind(1));
         bring_up_by(&mut connection, &steps).unwrap();
         assert_eq!(standing_of(&connection, &steps).unwrap(), Standing::Current);
-        let kept: i64 = connection
-            .query_row("SELECT a FROM two", [], |row| row.get(0))
-            .unwrap();
+        let kept: i64 = connection.query_row("SELECT a FROM two", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, 7);
     }
 
@@ -234,15 +226,11 @@ mod tests {
     fn a_step_that_fails_half_way_leaves_the_schema_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
         bring_up_by(&mut connection, &["CREATE TABLE one (a)"]).unwrap();
-        let steps = [
-            "CREATE TABLE one (a)",
-            "CREATE TABLE two (a); CREATE TABLE one (a)",
-        ];
+        let steps = ["CREATE TABLE one (a)", "CREATE TABLE two (a); CREATE TABLE one (a)"];
         bring_up_by(&mut connection, &steps).unwrap_err();
         assert_eq!(version(&connection), 1);
-        let tables: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-            .unwrap();
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
         assert_eq!(tables, 1);
     }
 

@@ -24,10 +24,8 @@ pub struct KeyRing(Arc<[SealingKey]>);
 impl KeyRing {
     pub fn new(keys: Vec<KeyBytes>) -> Result<KeyRing> {
         if keys.is_empty() {
-            return Err(
-                Error::new(Status::Key, "key.none", "no key to seal the store with")
-                    .advice("Name at least one key file in `keys` of the configuration."),
-            );
+            return Err(Error::new(Status::Key, "key.none", "no key to seal the store with")
+                .advice("Name at least one key file in `keys` of the configuration."));
         }
         let keys = keys.iter().map(SealingKey::new).collect::<Result<Vec<_>>>()?;
         Ok(KeyRing(keys.into()))
@@ -63,10 +61,7 @@ impl KeyRing {
     }
 
     fn key(&self, id: &KeyId) -> Result<&SealingKey> {
-        self.0
-            .iter()
-            .find(|key| key.id == *id)
-            .ok_or_else(|| self.unknown(id))
+        self.0.iter().find(|key| key.id == *id).ok_or_else(|| self.unknown(id))
     }
 }
 
@@ -123,11 +118,7 @@ impl DataKey {
     fn of(account: [u8; 16], bytes: [u8; 32]) -> Result<DataKey> {
         let bytes = KeyBytes::new(bytes);
         let columns = SealingKey::new(&derive(&bytes, "columns"))?;
-        Ok(DataKey {
-            account,
-            bytes,
-            columns,
-        })
+        Ok(DataKey { account, bytes, columns })
     }
 }
 
@@ -145,10 +136,7 @@ impl SealingKey {
         id.copy_from_slice(&context.finish().as_ref()[..8]);
         let key = UnboundKey::new(&AES_256_GCM, bytes.expose())
             .map_err(|_| Error::bug("a key of 32 octets is no key for AES-256"))?;
-        Ok(SealingKey {
-            id,
-            key: LessSafeKey::new(key),
-        })
+        Ok(SealingKey { id, key: LessSafeKey::new(key) })
     }
 
     fn seal(&self, aad: &[u8], clear: &[u8]) -> Result<Vec<u8>> {
@@ -163,17 +151,11 @@ impl SealingKey {
     }
 
     fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        let (nonce, body) = sealed
-            .get(8..)
-            .and_then(|rest| rest.split_at_checked(NONCE_LEN))
-            .ok_or_else(damaged)?;
+        let (nonce, body) =
+            sealed.get(8..).and_then(|rest| rest.split_at_checked(NONCE_LEN)).ok_or_else(damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
         let mut body = Zeroizing::new(body.to_vec());
-        let length = self
-            .key
-            .open_in_place(nonce, Aad::from(aad), &mut body)
-            .map_err(|_| damaged())?
-            .len();
+        let length = self.key.open_in_place(nonce, Aad::from(aad), &mut body).map_err(|_| damaged())?.len();
         body.truncate(length);
         Ok(body)
     }
@@ -237,16 +219,10 @@ mod tests {
         assert_eq!(key.open("grant", b"0", &sealed).unwrap().as_slice(), b"refresh");
         assert!(!sealed.windows(7).any(|part| part == b"refresh"));
         for (column, place) in [("grant", &b"1"[..]), ("consent", b"0"), ("grant0", b"")] {
-            assert_eq!(
-                key.open(column, place, &sealed).unwrap_err().cause,
-                "store.sealed"
-            );
+            assert_eq!(key.open(column, place, &sealed).unwrap_err().cause, "store.sealed");
         }
         let other = DataKey::draw([1; 16]).unwrap();
-        assert_eq!(
-            other.open("grant", b"0", &sealed).unwrap_err().cause,
-            "store.sealed"
-        );
+        assert_eq!(other.open("grant", b"0", &sealed).unwrap_err().cause, "store.sealed");
     }
 
     #[test]

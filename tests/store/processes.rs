@@ -34,10 +34,7 @@ impl Player {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(
-            lines.any(|line| line.unwrap().ends_with(READY)),
-            "the other process ended"
-        );
+        assert!(lines.any(|line| line.unwrap().ends_with(READY)), "the other process ended");
         Player(child)
     }
 
@@ -71,10 +68,7 @@ fn a_killed_holder_frees_its_lease_and_a_stopped_one_does_not() {
     let path = directory.path().join("store.db");
     let store = open(&path);
     put(&*store, "inbox");
-    let other = Player::start(
-        "a_killed_holder_frees_its_lease_and_a_stopped_one_does_not",
-        &path,
-    );
+    let other = Player::start("a_killed_holder_frees_its_lease_and_a_stopped_one_does_not", &path);
     let name = LeaseName::Account("inbox".into());
     assert!(store.lease(&name, NOW, 60).unwrap().is_none());
     other.signal(Signal::SIGSTOP);
@@ -100,21 +94,9 @@ fn i01_a_killed_writer_leaves_whole_batches() {
                     row
                 })
                 .collect();
-            let deliveries: Vec<_> = rows
-                .iter()
-                .map(|row| Delivery {
-                    lease: &lease,
-                    generation: 1,
-                    row: row.clone(),
-                })
-                .collect();
-            assert!(
-                store
-                    .record(&deliveries, NOW)
-                    .unwrap()
-                    .iter()
-                    .all(|recorded| *recorded)
-            );
+            let deliveries: Vec<_> =
+                rows.iter().map(|row| Delivery { lease: &lease, generation: 1, row: row.clone() }).collect();
+            assert!(store.record(&deliveries, NOW).unwrap().iter().all(|recorded| *recorded));
         }
         wait_to_be_killed();
     }
@@ -158,9 +140,8 @@ fn many_processes_make_one_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     let players: Vec<_> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| Player::start("many_processes_make_one_store", &path)))
-            .collect();
+        let starts: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| Player::start("many_processes_make_one_store", &path))).collect();
         starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
     assert_eq!(open(&path).accounts(&AccountQuery::default()).unwrap().len(), 4);

@@ -34,10 +34,8 @@ fn refused(path: &Path) -> Error {
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -90,10 +88,7 @@ fn i06_no_descriptor_is_left() {
 fn opening_and_an_unchanged_configuration_write_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
-    let desired = Desired {
-        digest: [1; 32],
-        accounts: Some(vec![account("a", "alice")]),
-    };
+    let desired = Desired { digest: [1; 32], accounts: Some(vec![account("a", "alice")]) };
     open(&path).apply(&desired, None, NOW).unwrap();
     let seen = || {
         let meta = path.metadata().unwrap();
@@ -101,10 +96,7 @@ fn opening_and_an_unchanged_configuration_write_nothing() {
     };
     let before = seen();
     let store = open(&path);
-    assert_eq!(
-        store.apply(&desired, Some(1), NOW + 9).unwrap().change,
-        Change::Unchanged
-    );
+    assert_eq!(store.apply(&desired, Some(1), NOW + 9).unwrap().change, Change::Unchanged);
     let log = directory.path().join("store.db-wal");
     assert_eq!(log.metadata().unwrap().len(), 0, "nothing in the log");
     drop(store);
@@ -123,9 +115,7 @@ fn i03_store_holds_no_secret_in_clear() {
     store.begin_consent(&consent(1, "inbox")).unwrap();
     store.begin_consent(&consent(2, "inbox")).unwrap();
     store.take_consent(&[2; 32], &[77; 32], NOW).unwrap();
-    store
-        .answer_consent(&[2; 32], "signed in as somebody@contoso.example")
-        .unwrap();
+    store.answer_consent(&[2; 32], "signed in as somebody@contoso.example").unwrap();
     let lease = visit(&*store, "inbox");
     let mut refused = row(1, RowState::Refused);
     refused.uidl = Some(b"UIDL-in-clear".to_vec());
@@ -167,16 +157,11 @@ fn removal_takes_the_sealed_values_out_of_the_files() {
     let path = directory.path().join("store.db");
     let store = open(&path);
     put(&*store, "inbox");
-    store
-        .put_grant("inbox", GrantSlot::Active, 0, &grant("x"))
-        .unwrap();
+    store.put_grant("inbox", GrantSlot::Active, 0, &grant("x")).unwrap();
     let sealed: Vec<Vec<u8>> = {
         let connection = Connection::open(&path).unwrap();
         let read = |sql| connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        vec![
-            read("SELECT data_key FROM accounts"),
-            read("SELECT sealed FROM grants"),
-        ]
+        vec![read("SELECT data_key FROM accounts"), read("SELECT sealed FROM grants")]
     };
     store.remove_account("inbox").unwrap();
     for file in files(directory.path()) {
@@ -208,10 +193,7 @@ fn keys_roll_over_at_configure() {
         let ring = KeyRing::new(keys.iter().map(|key| KeyBytes::new([*key; 32])).collect()).unwrap();
         SqliteStore::open(&path, &ring, NOW)
     };
-    let desired = Desired {
-        digest: [1; 32],
-        accounts: None,
-    };
+    let desired = Desired { digest: [1; 32], accounts: None };
     let old = with(&[1]).unwrap();
     old.apply(&desired, None, NOW).unwrap();
     put(&old, "inbox");
@@ -220,10 +202,7 @@ fn keys_roll_over_at_configure() {
     drop(old);
 
     let both = with(&[2, 1]).unwrap();
-    assert_eq!(
-        both.apply(&desired, Some(1), NOW).unwrap().change,
-        Change::Unchanged
-    );
+    assert_eq!(both.apply(&desired, Some(1), NOW).unwrap().change, Change::Unchanged);
     drop(both);
     let new = with(&[2]).unwrap();
     let kept = new.grant("inbox", GrantSlot::Active).unwrap().unwrap();
@@ -241,9 +220,7 @@ fn a_moved_sealed_value_does_not_open() {
         put(&*store, id);
         store.put_grant(id, GrantSlot::Active, 0, &grant(id)).unwrap();
     }
-    store
-        .put_grant("mine", GrantSlot::Pending, 0, &grant("pending"))
-        .unwrap();
+    store.put_grant("mine", GrantSlot::Pending, 0, &grant("pending")).unwrap();
     let swap = |from: &str, to: &str| {
         let connection = Connection::open(&path).unwrap();
         connection
@@ -278,10 +255,7 @@ fn foreign_files_are_refused_and_left_alone() {
     std::fs::write(&path, "From: alice@contoso.example\r\n".repeat(200)).unwrap();
     assert_eq!(refused(&path).cause, "store.foreign");
     assert_eq!(refused(directory.path()).cause, "store.open");
-    assert_eq!(
-        refused(&directory.path().join("missing/store.db")).cause,
-        "store.directory"
-    );
+    assert_eq!(refused(&directory.path().join("missing/store.db")).cause, "store.directory");
 }
 
 #[test]
@@ -298,12 +272,8 @@ fn a_newer_schema_is_refused_with_both_numbers() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     put(&*open(&path), "inbox");
-    let version = |number: i64| {
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", number)
-            .unwrap()
-    };
+    let version =
+        |number: i64| Connection::open(&path).unwrap().pragma_update(None, "user_version", number).unwrap();
     version(77);
     let error = refused(&path);
     assert_eq!(error.cause, "store.newer");
@@ -344,16 +314,10 @@ fn a_store_that_is_held_too_long_is_busy() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     // Reading goes on beside a writer; writing waits for its time and says who to look for.
     assert!(store.account("inbox").unwrap().is_some());
-    let error = store
-        .update_state("inbox", &mut |state| state.failures = 1)
-        .unwrap_err();
+    let error = store.update_state("inbox", &mut |state| state.failures = 1).unwrap_err();
     assert_eq!((error.status, error.cause), (Status::Store, "store.busy"));
     other.execute_batch("ROLLBACK").unwrap();
-    assert!(
-        store
-            .update_state("inbox", &mut |state| state.failures = 1)
-            .unwrap()
-    );
+    assert!(store.update_state("inbox", &mut |state| state.failures = 1).unwrap());
 }
 
 /// Root may write whatever the mode says: there, the bound is proved by another user.
@@ -382,11 +346,7 @@ fn a_store_one_may_only_read_is_refused() {
     std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
     let mut command = std::process::Command::new(&binary);
     command
-        .args([
-            "--exact",
-            "sqlite::a_store_one_may_only_read_is_refused",
-            "--nocapture",
-        ])
+        .args(["--exact", "sqlite::a_store_one_may_only_read_is_refused", "--nocapture"])
         .env(STORE, &path)
         .current_dir("/");
     if nix::unistd::geteuid().is_root() {
@@ -398,11 +358,7 @@ fn a_store_one_may_only_read_is_refused() {
     }
     let output = command.output().unwrap();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
 }
 

@@ -40,9 +40,10 @@ pub const DEFER_RECIPIENT: i32 = 5;
 pub const REFUSE: i32 = 6;
 pub const STOP: i32 = 7;
 
-pub const LOG_INFO: u32 = 0;
 pub const LOG_ERROR: u32 = 1;
 pub const LOG_WARN: u32 = 2;
+/// Also what 0 in `Host::log_level` means.
+pub const LOG_INFO: u32 = 3;
 pub const LOG_DEBUG: u32 = 4;
 pub const LOG_TRACE: u32 = 5;
 

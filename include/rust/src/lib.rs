@@ -10,11 +10,20 @@
 #![deny(unsafe_code)]
 
 mod codes;
+mod init;
+#[cfg(feature = "abi-stable")]
 pub mod module;
 
 pub use codes::*;
 
 use core::ffi::{c_char, c_void};
+
+/// `struct multipop_instance`, the library's own: only ever behind a pointer.
+#[repr(C)]
+#[cfg_attr(feature = "abi-stable", derive(abi_stable::StableAbi))]
+pub struct Instance {
+    opaque: [u8; 0],
+}
 
 /// `multipop_error_t`: caller-owned detail of a failed call.
 #[repr(C)]

@@ -67,10 +67,7 @@ fn resume(state: &mut AccountState) {
 fn offer_again(call: &Call, row: &AccountRow, uidl: Option<&str>) -> Result<usize> {
     let id = row.account.id.as_str();
     let now = call.now();
-    let Some(lease) = call
-        .store
-        .lease(&LeaseName::Account(id.to_owned()), now, LEASE_S)?
-    else {
+    let Some(lease) = call.store.lease(&LeaseName::Account(id.to_owned()), now, LEASE_S)? else {
         return Err(Error::new(
             Status::Transient,
             "account.busy",

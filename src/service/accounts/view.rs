@@ -79,32 +79,20 @@ impl Viewer<'_> {
         set("messages_taken", json!(state.taken_total));
         set("bytes_taken", json!(state.bytes_total));
         if let Some(progress) = &state.progress {
-            set(
-                "progress",
-                json!({ "at": progress.at, "counts": counts(&progress.counts) }),
-            );
+            set("progress", json!({ "at": progress.at, "counts": counts(&progress.counts) }));
         }
         set("signed_in", json!(state.identity.as_ref().and_then(name)));
         let pending = self.pending(row)?;
         if let Some(pending) = &pending {
             let configured = row.account.sign_in_name();
-            set(
-                "confirm",
-                json!({ "signed_in": pending.as_deref(), "configured": configured }),
-            );
+            set("confirm", json!({ "signed_in": pending.as_deref(), "configured": configured }));
         }
         set("needs", json!(self.needs(row, pending.is_some())?));
         Ok(Value::Object(shown))
     }
 
     fn next_due(&self, row: &AccountRow) -> Option<u64> {
-        let AccountState {
-            next_due,
-            not_before,
-            aside_until,
-            paused,
-            ..
-        } = row.state;
+        let AccountState { next_due, not_before, aside_until, paused, .. } = row.state;
         let waits = row.account.enabled && !paused && self.call.settings.config.enabled;
         waits.then(|| next_due.max(not_before).max(aside_until).max(self.call.now()))
     }
@@ -130,10 +118,7 @@ impl Viewer<'_> {
         if row.state.reset_question {
             needs.push("uidl_reset");
         }
-        if matches!(
-            row.state.outcome,
-            Some(Outcome::AdminAction | Outcome::ConfigError)
-        ) {
+        if matches!(row.state.outcome, Some(Outcome::AdminAction | Outcome::ConfigError)) {
             needs.push("operator");
         }
         Ok(needs)
@@ -192,13 +177,5 @@ fn message(row: &LedgerRow) -> Value {
 pub(super) fn uidl_text(row: &LedgerRow) -> String {
     let uidl = row.uidl.as_deref().unwrap_or_default();
     let text = String::from_utf8_lossy(uidl);
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

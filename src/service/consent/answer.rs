@@ -103,18 +103,9 @@ impl Answered {
         let kept = Kept {
             status: self.error.as_ref().map_or(0, |error| error.status.code()),
             cause: self.error.as_ref().map_or("", |error| error.cause).to_owned(),
-            provider_code: self
-                .error
-                .as_ref()
-                .map_or_else(String::new, |error| error.provider_code.clone()),
-            message: self
-                .error
-                .as_ref()
-                .map_or_else(String::new, |error| error.message.clone()),
-            advice: self
-                .error
-                .as_ref()
-                .map_or_else(String::new, |error| error.advice.clone()),
+            provider_code: self.error.as_ref().map_or_else(String::new, |error| error.provider_code.clone()),
+            message: self.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
+            advice: self.error.as_ref().map_or_else(String::new, |error| error.advice.clone()),
             retry_after_s: self.error.as_ref().map_or(0, |error| error.retry_after_s),
             end: self.end,
             json: self.json.clone(),
@@ -130,17 +121,13 @@ impl Answered {
         };
         let error = Status::from_code(kept.status).map(|status| Error {
             status,
-            cause: known_cause(&kept.cause),
+            cause: known_cause(&kept.cause).unwrap_or("consent.unnamed"),
             provider_code: kept.provider_code,
             message: kept.message,
             advice: kept.advice,
             retry_after_s: kept.retry_after_s,
         });
-        Answered {
-            error,
-            end: kept.end,
-            json: kept.json,
-        }
+        Answered { error, end: kept.end, json: kept.json }
     }
 }
 

@@ -28,16 +28,10 @@ pub(super) enum Origin {
 
 pub(super) fn put(db: &Connection, keys: &KeyRing, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
     let found = find(db, &account.id)?;
-    if found
-        .as_ref()
-        .is_some_and(|found| found.shown.account.owner != account.owner)
-    {
+    if found.as_ref().is_some_and(|found| found.shown.account.owner != account.owner) {
         return Err(Error::rights());
     }
-    if found
-        .as_ref()
-        .is_some_and(|found| found.origin == Origin::Configuration)
-    {
+    if found.as_ref().is_some_and(|found| found.origin == Origin::Configuration) {
         return Err(of_configuration(&account.id));
     }
     if realm_of(db, &account.owner)?.is_some_and(|realm| realm != account.realm) {
@@ -70,10 +64,7 @@ pub(super) fn remove(db: &Connection, id: &str) -> Result<bool> {
     }
     // Freed pages are overwritten too.
     db.execute_batch("PRAGMA secure_delete = ON")?;
-    db.execute(
-        "UPDATE accounts SET data_key = zeroblob(length(data_key)) WHERE row = ?",
-        [found.row],
-    )?;
+    db.execute("UPDATE accounts SET data_key = zeroblob(length(data_key)) WHERE row = ?", [found.row])?;
     for table in ["grants", "consents", "leases", "ledger", "listings"] {
         db.execute(&format!("DELETE FROM {table} WHERE account = ?"), [found.row])?;
     }
@@ -116,16 +107,11 @@ pub(super) fn list(db: &Connection, query: &AccountQuery) -> Result<Vec<AccountR
             values.push(value);
         }
     }
-    let limit = if query.limit == 0 {
-        DEFAULT_LIMIT
-    } else {
-        query.limit
-    };
+    let limit = if query.limit == 0 { DEFAULT_LIMIT } else { query.limit };
     values.push(&limit);
     let conditions = conditions.join(" AND ");
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM accounts WHERE {conditions} ORDER BY id LIMIT ?"
-    ))?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM accounts WHERE {conditions} ORDER BY id LIMIT ?"))?;
     let mut shown = Vec::new();
     for columns in statement.query_map(&*values, Columns::of)? {
         shown.push(columns?.parse()?.shown);
@@ -159,11 +145,7 @@ pub(super) fn insert(
     let mut number = [0; 16];
     random(&mut number)?;
     let data_key = DataKey::draw(number)?.wrap(keys)?;
-    let state = AccountState {
-        since: now,
-        policy_since: now,
-        ..AccountState::default()
-    };
+    let state = AccountState { since: now, policy_since: now, ..AccountState::default() };
     let (due_at, ready_at) = schedule(account.enabled, &state);
     db.prepare_cached("INSERT OR IGNORE INTO owners (name, realm) VALUES (?, ?)")?
         .execute([&account.owner, &account.realm])?;
@@ -227,16 +209,12 @@ pub(super) fn replace(
         ready_at,
         found.row
     ])?;
-    db.prepare_cached("UPDATE leases SET attempts = 0 WHERE account = ?")?
-        .execute([found.row])?;
+    db.prepare_cached("UPDATE leases SET attempts = 0 WHERE account = ?")?.execute([found.row])?;
     if change.generation {
         leave_mailbox(db, found)?;
     }
     if change.grant {
-        db.execute(
-            "UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?",
-            [found.row],
-        )?;
+        db.execute("UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?", [found.row])?;
         db.execute("DELETE FROM consents WHERE account = ? AND used = 0", [found.row])?;
     }
     Ok(())
@@ -244,10 +222,7 @@ pub(super) fn replace(
 
 /// A visit under way is at the mailbox left behind: it is fenced off, and may record nothing as of the new one.
 fn leave_mailbox(db: &Connection, found: &Found) -> Result<()> {
-    db.execute(
-        "UPDATE leases SET fence = fence + 1 WHERE account = ? AND kind = 0",
-        [found.row],
-    )?;
+    db.execute("UPDATE leases SET fence = fence + 1 WHERE account = ? AND kind = 0", [found.row])?;
     db.execute("DELETE FROM listings WHERE account = ?", [found.row])?;
     db.execute(
         "DELETE FROM ledger WHERE account = ? AND generation < ?",

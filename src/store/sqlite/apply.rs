@@ -14,10 +14,9 @@ use crate::store::{Applied, Change, Desired};
 /// The answer where this very configuration stands already, and every data key is sealed with the first key.
 pub(super) fn unchanged(db: &Connection, keys: &KeyRing, desired: &Desired) -> Result<Option<Applied>> {
     Ok(match standing(db)? {
-        Some((number, digest)) if digest == desired.digest && !has_older_keys(db, keys)? => Some(Applied {
-            number,
-            change: Change::Unchanged,
-        }),
+        Some((number, digest)) if digest == desired.digest && !has_older_keys(db, keys)? => {
+            Some(Applied { number, change: Change::Unchanged })
+        }
         _ => None,
     })
 }
@@ -33,20 +32,14 @@ pub(super) fn apply(
     if let (Some(mine), Some((number, digest))) = (mine, &standing) {
         if *number > mine && *digest != desired.digest && digest_of(db, mine)? == Some(desired.digest) {
             // Its own number stays the instance's, so that it is superseded the next time too.
-            return Ok(Applied {
-                number: mine,
-                change: Change::Superseded,
-            });
+            return Ok(Applied { number: mine, change: Change::Superseded });
         }
     }
     seal_with_first(db, keys, now)?;
     if let Some((number, digest)) = standing
         && digest == desired.digest
     {
-        return Ok(Applied {
-            number,
-            change: Change::Unchanged,
-        });
+        return Ok(Applied { number, change: Change::Unchanged });
     }
     if let Some(accounts) = &desired.accounts {
         write_accounts(db, keys, accounts, now)?;
@@ -57,14 +50,8 @@ pub(super) fn apply(
         "INSERT INTO configurations (number, digest, applied_at) VALUES (?, ?, ?)",
         params![sql(number), desired.digest, sql(now)],
     )?;
-    db.execute(
-        "DELETE FROM configurations WHERE number < ?",
-        [sql(number.saturating_sub(REMEMBERED))],
-    )?;
-    Ok(Applied {
-        number,
-        change: Change::Written,
-    })
+    db.execute("DELETE FROM configurations WHERE number < ?", [sql(number.saturating_sub(REMEMBERED))])?;
+    Ok(Applied { number, change: Change::Written })
 }
 
 /// Configurations whose instances are told that they were replaced.
@@ -81,10 +68,7 @@ fn write_accounts(db: &Connection, keys: &KeyRing, meant: &[Account], now: UnixT
     }
     disable_others(db, meant, now)?;
     prove_realms(db)?;
-    db.execute(
-        "DELETE FROM owners WHERE name NOT IN (SELECT owner FROM accounts)",
-        [],
-    )?;
+    db.execute("DELETE FROM owners WHERE name NOT IN (SELECT owner FROM accounts)", [])?;
     Ok(())
 }
 
@@ -142,31 +126,21 @@ fn disable_others(db: &Connection, meant: &[Account], now: UnixTime) -> Result<(
 
 fn standing(db: &Connection) -> Result<Option<(u64, [u8; 32])>> {
     let row = db
-        .query_row(
-            "SELECT number, digest FROM configurations ORDER BY number DESC LIMIT 1",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .query_row("SELECT number, digest FROM configurations ORDER BY number DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     Ok(row.map(|(number, digest)| (super::natural(number), digest)))
 }
 
 fn digest_of(db: &Connection, number: u64) -> Result<Option<[u8; 32]>> {
     Ok(db
-        .query_row(
-            "SELECT digest FROM configurations WHERE number = ?",
-            [sql(number)],
-            |row| row.get(0),
-        )
+        .query_row("SELECT digest FROM configurations WHERE number = ?", [sql(number)], |row| row.get(0))
         .optional()?)
 }
 
 fn has_older_keys(db: &Connection, keys: &KeyRing) -> Result<bool> {
-    Ok(db.query_row(
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE id <> ?)",
-        [keys.first()],
-        |row| row.get(0),
-    )?)
+    Ok(db.query_row("SELECT EXISTS (SELECT 1 FROM keys WHERE id <> ?)", [keys.first()], |row| row.get(0))?)
 }
 
 /// Key roll-over: afterwards the older key files open nothing in this store any more.
@@ -180,14 +154,14 @@ fn seal_with_first(db: &Connection, keys: &KeyRing, now: UnixTime) -> Result<()>
         .collect::<rusqlite::Result<_>>()?;
     for (row, number, sealed) in older {
         let wrapped = DataKey::unwrap(keys, number, &sealed)?.wrap(keys)?;
-        db.prepare_cached("UPDATE accounts SET key_id = ?, data_key = ? WHERE row = ?")?
-            .execute(params![keys.first(), wrapped, row])?;
+        db.prepare_cached("UPDATE accounts SET key_id = ?, data_key = ? WHERE row = ?")?.execute(params![
+            keys.first(),
+            wrapped,
+            row
+        ])?;
     }
     db.execute("DELETE FROM keys WHERE id <> ?", [keys.first()])?;
-    db.execute(
-        "INSERT OR IGNORE INTO keys (id, since) VALUES (?, ?)",
-        params![keys.first(), sql(now)],
-    )?;
+    db.execute("INSERT OR IGNORE INTO keys (id, since) VALUES (?, ?)", params![keys.first(), sql(now)])?;
     Ok(())
 }
 

@@ -79,21 +79,13 @@ mod tests {
             realm: DEFAULT_REALM.into(),
             deliver_to: "alice".into(),
             source: TokenSource::Provider("m".into()),
-            server: Server {
-                host: "mail.example.com".into(),
-                port: 995,
-                security: Security::Implicit,
-            },
+            server: Server { host: "mail.example.com".into(), port: 995, security: Security::Implicit },
             user: "alice@contoso.example".into(),
             sign_in: None,
             enabled: true,
             delete: DeletePolicy::Never,
             first_fetch: FirstFetch::All,
-            limits: AccountLimits {
-                max_message_bytes: 1,
-                session_messages: 1,
-                session_s: 1,
-            },
+            limits: AccountLimits { max_message_bytes: 1, session_messages: 1, session_s: 1 },
             interval_s: 300,
             pipelining: Pipelining::Auto,
         }
@@ -109,18 +101,9 @@ mod tests {
     #[test]
     fn each_member_has_its_consequence() {
         assert_eq!(change(|a| a.interval_s = 9), (false, false, false));
-        assert_eq!(
-            change(|a| a.server.host = "Mail.Example.com".into()),
-            (false, false, false)
-        );
-        assert_eq!(
-            change(|a| a.server.host = "b.example.com".into()),
-            (true, false, false)
-        );
-        assert_eq!(
-            change(|a| a.user = "bob@contoso.example".into()),
-            (true, true, false)
-        );
+        assert_eq!(change(|a| a.server.host = "Mail.Example.com".into()), (false, false, false));
+        assert_eq!(change(|a| a.server.host = "b.example.com".into()), (true, false, false));
+        assert_eq!(change(|a| a.user = "bob@contoso.example".into()), (true, true, false));
         assert_eq!(
             change(|a| {
                 a.user = "info@contoso.example".into();
@@ -128,10 +111,7 @@ mod tests {
             }),
             (true, false, false)
         );
-        assert_eq!(
-            change(|a| a.source = TokenSource::Provider("g".into())),
-            (false, true, false)
-        );
+        assert_eq!(change(|a| a.source = TokenSource::Provider("g".into())), (false, true, false));
         assert_eq!(change(|a| a.delete = DeletePolicy::Now), (false, false, true));
         assert_eq!(change(|a| a.owner = "bob".into()), (true, true, false));
     }

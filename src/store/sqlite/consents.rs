@@ -34,13 +34,7 @@ pub(super) fn begin(db: &Connection, keys: &KeyRing, consent: &Consent) -> Resul
     db.prepare_cached(
         "INSERT INTO consents (state, session, account, expires_at, sealed) VALUES (?, ?, ?, ?, ?)",
     )?
-    .execute(params![
-        consent.state,
-        consent.session,
-        row,
-        sql(consent.expires_at),
-        sealed
-    ])?;
+    .execute(params![consent.state, consent.session, row, sql(consent.expires_at), sealed])?;
     Ok(())
 }
 
@@ -56,17 +50,15 @@ pub(super) fn take(
             "UPDATE consents SET used = 1, expires_at = ?1
                 WHERE state = ?2 AND session = ?3 AND used = 0 AND expires_at > ?4 RETURNING account, sealed",
         )?
-        .query_row(
-            params![sql(now.saturating_add(REMEMBERED_S)), state, session, sql(now)],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .query_row(params![sql(now.saturating_add(REMEMBERED_S)), state, session, sql(now)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let Some((row, sealed)) = taken else {
         return why_not(db, keys, state, session, now);
     };
     // The verifier has no further use.
-    db.prepare_cached("UPDATE consents SET sealed = NULL WHERE state = ?")?
-        .execute([state])?;
+    db.prepare_cached("UPDATE consents SET sealed = NULL WHERE state = ?")?.execute([state])?;
     let clear = accounts::data_key(db, keys, row)?.open("consent", state, &sealed)?;
     let clear: Clear =
         serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a consent under way does not parse"))?;
@@ -97,14 +89,12 @@ pub(super) fn answer(db: &Connection, keys: &KeyRing, state: &[u8; 32], answer: 
         return Ok(());
     };
     let sealed = accounts::data_key(db, keys, row)?.seal("answer", state, answer.as_bytes())?;
-    db.prepare_cached("UPDATE consents SET answer = ? WHERE state = ?")?
-        .execute(params![sealed, state])?;
+    db.prepare_cached("UPDATE consents SET answer = ? WHERE state = ?")?.execute(params![sealed, state])?;
     Ok(())
 }
 
 pub(super) fn sweep(db: &Connection, now: UnixTime) -> Result<()> {
-    db.prepare_cached("DELETE FROM consents WHERE expires_at <= ?")?
-        .execute([sql(now)])?;
+    db.prepare_cached("DELETE FROM consents WHERE expires_at <= ?")?.execute([sql(now)])?;
     Ok(())
 }
 
@@ -120,9 +110,7 @@ fn why_not(
         .prepare_cached(
             "SELECT account, used, expires_at, answer FROM consents WHERE state = ? AND session = ?",
         )?
-        .query_row(params![state, session], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
+        .query_row(params![state, session], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
     let Some((row, used, expires_at, sealed)) = found else {
         return Ok(TakenConsent::Unknown);

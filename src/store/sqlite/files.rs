@@ -30,15 +30,12 @@ pub(super) fn make_if_missing(store: &Path) -> Result<()> {
     let mut tail = [0; 8];
     random(&mut tail)?;
     let new = beside(store, &format!(".new-{:016x}", u64::from_be_bytes(tail)));
-    let made = make(&new)
-        .map(drop)
-        .and_then(|()| match std::fs::hard_link(&new, store) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        });
+    let made = make(&new).map(drop).and_then(|()| match std::fs::hard_link(&new, store) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    });
     let removed = std::fs::remove_file(&new);
-    made.and(removed)
-        .map_err(|error| fault::of_file(&error, "making it"))
+    made.and(removed).map_err(|error| fault::of_file(&error, "making it"))
 }
 
 /// Waits for a byte another process holds for a moment only.
@@ -69,12 +66,7 @@ fn open_or_make(path: &Path) -> io::Result<File> {
 
 fn make(path: &Path) -> io::Result<File> {
     let directory = path.parent().unwrap_or(Path::new("/")).metadata()?;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
     give_to_owner_of(&directory, &file)?;
     Ok(file)
 }

@@ -26,10 +26,7 @@ pub(super) fn read(
     let clear = accounts::data_key(db, keys, row)?.open("grant", &[number(which)], &sealed)?;
     let grant: Clear = serde_json::from_slice(&clear)
         .map_err(|error| fault::corrupt(&format!("a grant does not parse (column {})", error.column())))?;
-    Ok(Some(StoredGrant {
-        version,
-        grant: grant.into(),
-    }))
+    Ok(Some(StoredGrant { version, grant: grant.into() }))
 }
 
 pub(super) fn put(

@@ -39,10 +39,7 @@ pub(super) fn take(db: &Connection, row: i64, name: &LeaseName, now: UnixTime, f
         )
         .optional()?
         .ok_or_else(Error::rights)?;
-    Ok(Taken {
-        fence: super::natural(fence),
-        attempts: attempts.saturating_sub(counted.into()),
-    })
+    Ok(Taken { fence: super::natural(fence), attempts: attempts.saturating_sub(counted.into()) })
 }
 
 pub(super) fn renew(db: &Connection, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
@@ -50,11 +47,7 @@ pub(super) fn renew(db: &Connection, lease: &Lease, now: UnixTime, for_s: u32) -
         return Ok(false);
     };
     db.prepare_cached("UPDATE leases SET expires_at = ? WHERE account = ? AND kind = ?")?
-        .execute(params![
-            sql(now.saturating_add(for_s.into())),
-            row,
-            kind(&lease.name)
-        ])?;
+        .execute(params![sql(now.saturating_add(for_s.into())), row, kind(&lease.name)])?;
     Ok(true)
 }
 

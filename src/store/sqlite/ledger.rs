@@ -14,18 +14,10 @@ pub(super) fn head(db: &Connection, account: &str) -> Result<LedgerHead> {
     let listing = db
         .prepare_cached("SELECT count, digest, seen_at FROM listings WHERE account = ? AND generation = ?")?
         .query_row(params![found.row, found.shown.generation], |row| {
-            Ok(ListingMark {
-                count: row.get(0)?,
-                digest: row.get(1)?,
-                at: natural(row.get(2)?),
-            })
+            Ok(ListingMark { count: row.get(0)?, digest: row.get(1)?, at: natural(row.get(2)?) })
         })
         .optional()?;
-    Ok(LedgerHead {
-        number: found.shown.number,
-        generation: found.shown.generation,
-        listing,
-    })
+    Ok(LedgerHead { number: found.shown.number, generation: found.shown.generation, listing })
 }
 
 pub(super) fn open_rows(
@@ -53,12 +45,7 @@ pub(super) fn rows_to_delete(
         "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ? AND state = 2 AND delete_at IS NOT NULL
             AND delete_at <= ? ORDER BY delete_at"
     ))?;
-    opened(
-        db,
-        keys,
-        row,
-        statement.query(params![row, generation, sql(now)])?,
-    )
+    opened(db, keys, row, statement.query(params![row, generation, sql(now)])?)
 }
 
 pub(super) fn all_rows(
@@ -68,9 +55,8 @@ pub(super) fn all_rows(
     generation: u32,
 ) -> Result<Vec<LedgerRow>> {
     let row = accounts::row_of(db, account)?;
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ?"
-    ))?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ?"))?;
     opened(db, keys, row, statement.query(params![row, generation])?)
 }
 
@@ -185,10 +171,7 @@ pub(super) fn begin_generation(
         |row| row.get(0),
     )?;
     db.execute("DELETE FROM listings WHERE account = ?", [account])?;
-    db.execute(
-        "DELETE FROM ledger WHERE account = ? AND generation < ?",
-        params![account, generation - 1],
-    )?;
+    db.execute("DELETE FROM ledger WHERE account = ? AND generation < ?", params![account, generation - 1])?;
     let mut writer = Writer::new(db, keys, account, generation, now)?;
     for row in rows {
         writer.write(row, row.state)?;

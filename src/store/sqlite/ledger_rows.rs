@@ -31,9 +31,7 @@ pub(super) struct Opener<'a> {
 
 impl<'a> Opener<'a> {
     pub fn new(db: &'a Connection, keys: &'a KeyRing, account: i64) -> Opener<'a> {
-        Opener {
-            key: AccountKey::new(db, keys, account),
-        }
+        Opener { key: AccountKey::new(db, keys, account) }
     }
 
     pub fn open(&mut self, row: &Row<'_>) -> Result<LedgerRow> {
@@ -77,14 +75,7 @@ impl<'a> Writer<'a> {
         generation: u32,
         now: UnixTime,
     ) -> Result<Writer<'a>> {
-        Ok(Writer {
-            db,
-            key: AccountKey::new(db, keys, account),
-            account,
-            generation,
-            now,
-            turn: None,
-        })
+        Ok(Writer { db, key: AccountKey::new(db, keys, account), account, generation, now, turn: None })
     }
 
     pub fn state_of(&self, key: &UidlKey) -> Result<Option<RowState>> {
@@ -165,12 +156,7 @@ struct AccountKey<'a> {
 
 impl<'a> AccountKey<'a> {
     fn new(db: &'a Connection, keys: &'a KeyRing, account: i64) -> AccountKey<'a> {
-        AccountKey {
-            db,
-            keys,
-            account,
-            key: None,
-        }
+        AccountKey { db, keys, account, key: None }
     }
 
     fn get(&mut self) -> Result<&DataKey> {
@@ -228,12 +214,8 @@ mod tests {
 
     #[test]
     fn words_come_back_as_they_went() {
-        for (uidl, reason) in [
-            (None, ""),
-            (Some(&b""[..]), "no"),
-            (Some(b"\xff\0x"), ""),
-            (None, "Grüße"),
-        ] {
+        for (uidl, reason) in [(None, ""), (Some(&b""[..]), "no"), (Some(b"\xff\0x"), ""), (None, "Grüße")]
+        {
             let (back, words) = from_words(&to_words(uidl, reason)).unwrap();
             assert_eq!((back.as_deref(), words.as_str()), (uidl, reason));
         }

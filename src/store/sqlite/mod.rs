@@ -85,10 +85,7 @@ impl SqliteStore {
             path: path.to_owned(),
             keys: keys.clone(),
             locks,
-            opened: Mutex::new(Opened {
-                connection,
-                durability: Durability::Full,
-            }),
+            opened: Mutex::new(Opened { connection, durability: Durability::Full }),
         })
     }
 
@@ -108,9 +105,7 @@ impl SqliteStore {
         let mut opened = self.opened.lock();
         let run = || {
             opened.survive(durability)?;
-            let transaction = opened
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = opened.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&transaction)?;
             transaction.commit()?;
             Ok(done)
@@ -182,10 +177,7 @@ mod tests {
         // SQLite's bound on pages stands in for the disk's.
         let pages = |most: u32| {
             let opened = store.opened.lock();
-            opened
-                .connection
-                .pragma_update_and_check(None, "max_page_count", most, |_| Ok(()))
-                .unwrap();
+            opened.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).unwrap();
         };
         pages(1);
         let full = store.write(Durability::Full, |db| {
@@ -215,17 +207,11 @@ mod tests {
             })
         }));
         assert!(panicked.is_err());
-        assert_eq!(
-            store.apply(&desired(1), None, 1).unwrap().change,
-            Change::Unchanged
-        );
+        assert_eq!(store.apply(&desired(1), None, 1).unwrap().change, Change::Unchanged);
         assert_eq!(store.apply(&desired(2), None, 1).unwrap().number, 2);
     }
 
     fn desired(digest: u8) -> Desired {
-        Desired {
-            digest: [digest; 32],
-            accounts: None,
-        }
+        Desired { digest: [digest; 32], accounts: None }
     }
 }

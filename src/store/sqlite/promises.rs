@@ -8,15 +8,11 @@ impl Store for SqliteStore {
         if let Some(applied) = self.read(|db| apply::unchanged(db, &self.keys, desired))? {
             return Ok(applied);
         }
-        self.write(Durability::Full, |db| {
-            apply::apply(db, &self.keys, desired, mine, now)
-        })
+        self.write(Durability::Full, |db| apply::apply(db, &self.keys, desired, mine, now))
     }
 
     fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
-        self.write(Durability::Full, |db| {
-            accounts::put(db, &self.keys, account, cap, now)
-        })
+        self.write(Durability::Full, |db| accounts::put(db, &self.keys, account, cap, now))
     }
 
     fn remove_account(&self, id: &str) -> Result<bool> {
@@ -24,9 +20,7 @@ impl Store for SqliteStore {
         if removed {
             // Old pages of the log may still hold what was removed. Another reader may stop this; closing does it then.
             let opened = self.opened.lock();
-            let _ = opened
-                .connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = opened.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
         Ok(removed)
     }
@@ -57,20 +51,13 @@ impl Store for SqliteStore {
 
     fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>> {
         let row = self.read(|db| accounts::row_of(db, what.account()))?;
-        let Some(lock) = self
-            .locks
-            .take(leases::byte(row, what))
-            .map_err(|error| fault::at(&self.path, error))?
+        let Some(lock) =
+            self.locks.take(leases::byte(row, what)).map_err(|error| fault::at(&self.path, error))?
         else {
             return Ok(None);
         };
         let taken = self.write(Durability::Relaxed, |db| leases::take(db, row, what, now, for_s))?;
-        Ok(Some(Lease {
-            name: what.clone(),
-            fence: taken.fence,
-            attempts: taken.attempts,
-            lock: Some(lock),
-        }))
+        Ok(Some(Lease { name: what.clone(), fence: taken.fence, attempts: taken.attempts, lock: Some(lock) }))
     }
 
     fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
@@ -96,21 +83,15 @@ impl Store for SqliteStore {
         expected: u64,
         grant: &Grant,
     ) -> Result<Option<u64>> {
-        self.write(Durability::Full, |db| {
-            grants::put(db, &self.keys, account, which, expected, grant)
-        })
+        self.write(Durability::Full, |db| grants::put(db, &self.keys, account, which, expected, grant))
     }
 
     fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()> {
-        self.write(Durability::Full, |db| {
-            grants::empty(db, accounts::row_of(db, account)?, which)
-        })
+        self.write(Durability::Full, |db| grants::empty(db, accounts::row_of(db, account)?, which))
     }
 
     fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
-        self.write(Durability::Full, |db| {
-            grants::confirm(db, &self.keys, account, expected_pending)
-        })
+        self.write(Durability::Full, |db| grants::confirm(db, &self.keys, account, expected_pending))
     }
 
     fn begin_consent(&self, consent: &Consent) -> Result<()> {
@@ -118,15 +99,11 @@ impl Store for SqliteStore {
     }
 
     fn take_consent(&self, state: &[u8; 32], session: &[u8; 32], now: UnixTime) -> Result<TakenConsent> {
-        self.write(Durability::Full, |db| {
-            consents::take(db, &self.keys, state, session, now)
-        })
+        self.write(Durability::Full, |db| consents::take(db, &self.keys, state, session, now))
     }
 
     fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()> {
-        self.write(Durability::Full, |db| {
-            consents::answer(db, &self.keys, state, answer)
-        })
+        self.write(Durability::Full, |db| consents::answer(db, &self.keys, state, answer))
     }
 
     fn sweep_consents(&self, now: UnixTime) -> Result<()> {
@@ -154,21 +131,15 @@ impl Store for SqliteStore {
     }
 
     fn note_in_hand(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
-        self.write(Durability::Full, |db| {
-            ledger::note_in_hand(db, &self.keys, lease, generation, rows, now)
-        })
+        self.write(Durability::Full, |db| ledger::note_in_hand(db, &self.keys, lease, generation, rows, now))
     }
 
     fn record(&self, deliveries: &[Delivery<'_>], now: UnixTime) -> Result<Vec<bool>> {
-        self.write(Durability::Full, |db| {
-            ledger::record(db, &self.keys, deliveries, now)
-        })
+        self.write(Durability::Full, |db| ledger::record(db, &self.keys, deliveries, now))
     }
 
     fn write_rows(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
-        self.write(Durability::Full, |db| {
-            ledger::write_rows(db, &self.keys, lease, generation, rows, now)
-        })
+        self.write(Durability::Full, |db| ledger::write_rows(db, &self.keys, lease, generation, rows, now))
     }
 
     fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()> {
@@ -180,9 +151,7 @@ impl Store for SqliteStore {
     }
 
     fn begin_generation(&self, lease: &Lease, rows: &[NewRow], now: UnixTime) -> Result<u32> {
-        self.write(Durability::Full, |db| {
-            ledger::begin_generation(db, &self.keys, lease, rows, now)
-        })
+        self.write(Durability::Full, |db| ledger::begin_generation(db, &self.keys, lease, rows, now))
     }
 
     fn update_state_fenced(&self, lease: &Lease, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {

@@ -98,21 +98,14 @@ mod tests {
             reset_answer: Some(false),
             ..AccountState::default()
         };
-        assert_eq!(
-            from_json::<AccountState>(&to_json(&state).unwrap()).unwrap(),
-            state
-        );
+        assert_eq!(from_json::<AccountState>(&to_json(&state).unwrap()).unwrap(), state);
         assert_eq!(from_json::<AccountState>("{}").unwrap(), AccountState::default());
     }
 
     #[test]
     fn an_account_is_due_when_interval_server_and_quarantine_allow() {
-        let mut state = AccountState {
-            next_due: 10,
-            not_before: 30,
-            aside_until: 20,
-            ..AccountState::default()
-        };
+        let mut state =
+            AccountState { next_due: 10, not_before: 30, aside_until: 20, ..AccountState::default() };
         assert_eq!(schedule(true, &state), (Some(30), Some(30)));
         state.next_due = 50;
         assert_eq!(schedule(true, &state), (Some(50), Some(30)));

@@ -18,9 +18,7 @@ pub fn a_put_account_is_there_for_every_instance(open: Open) {
 pub fn an_account_of_another_owner_is_refused_as_if_it_were_none(open: Open) {
     let store = open();
     put(&*store, "inbox");
-    let error = store
-        .put_account(&account("inbox", "mallory"), 100, NOW)
-        .unwrap_err();
+    let error = store.put_account(&account("inbox", "mallory"), 100, NOW).unwrap_err();
     assert_eq!(error, multipop::error::Error::rights());
     assert_eq!(store.account("inbox").unwrap().unwrap().account.owner, "alice");
     assert_eq!(store.realm_of("mallory").unwrap(), None);
@@ -31,10 +29,7 @@ pub fn an_owner_stays_in_his_realm(open: Open) {
     put(&*store, "inbox");
     let mut other = account("second", "alice");
     other.realm = "fabrikam".into();
-    assert_eq!(
-        store.put_account(&other, 100, NOW).unwrap_err().status,
-        Status::Rights
-    );
+    assert_eq!(store.put_account(&other, 100, NOW).unwrap_err().status, Status::Rights);
     assert!(store.account("second").unwrap().is_none());
     store.remove_account("inbox").unwrap();
     store.put_account(&other, 100, NOW).unwrap();
@@ -52,13 +47,7 @@ pub fn no_owner_has_more_accounts_than_the_cap(open: Open) {
     changed.interval_s = 900;
     store.put_account(&changed, 2, NOW).unwrap();
     store.put_account(&account("c", "bob"), 2, NOW).unwrap();
-    assert_eq!(
-        store
-            .put_account(&account("d", "carol"), 0, NOW)
-            .unwrap_err()
-            .cause,
-        "rights.cap"
-    );
+    assert_eq!(store.put_account(&account("d", "carol"), 0, NOW).unwrap_err().cause, "rights.cap");
 }
 
 pub fn another_mailbox_begins_a_new_generation(open: Open) {
@@ -84,9 +73,7 @@ pub fn another_signer_voids_both_grants_and_consents_under_way(open: Open) {
         store.put_grant("inbox", slot, 0, &grant("old")).unwrap().unwrap();
     }
     let identity = grant("old").identity;
-    store
-        .update_state("inbox", &mut |state| state.identity = identity.clone())
-        .unwrap();
+    store.update_state("inbox", &mut |state| state.identity = identity.clone()).unwrap();
     store.begin_consent(&consent(1, "inbox")).unwrap();
 
     changed.interval_s = 900;
@@ -101,18 +88,13 @@ pub fn another_signer_voids_both_grants_and_consents_under_way(open: Open) {
     }
     let row = store.account("inbox").unwrap().unwrap();
     assert_eq!((row.state.identity, row.generation), (None, 1));
-    assert!(matches!(
-        store.take_consent(&[1; 32], &[77; 32], NOW).unwrap(),
-        TakenConsent::Unknown
-    ));
+    assert!(matches!(store.take_consent(&[1; 32], &[77; 32], NOW).unwrap(), TakenConsent::Unknown));
 }
 
 pub fn the_same_put_again_changes_nothing(open: Open) {
     let store = open();
     let account = put(&*store, "inbox");
-    store
-        .update_state("inbox", &mut |state| state.next_due = NOW + 500)
-        .unwrap();
+    store.update_state("inbox", &mut |state| state.next_due = NOW + 500).unwrap();
     let before = store.account("inbox").unwrap().unwrap();
     store.put_account(&account, 100, NOW + 9).unwrap();
     let after = store.account("inbox").unwrap().unwrap();
@@ -141,9 +123,7 @@ pub fn a_put_is_due_now_and_keeps_the_pause(open: Open) {
     let state = store.account("inbox").unwrap().unwrap().state;
     assert_eq!((state.failures, state.outcome, state.taken_total), (0, None, 17));
 
-    store
-        .update_state("inbox", &mut |state| state.paused = true)
-        .unwrap();
+    store.update_state("inbox", &mut |state| state.paused = true).unwrap();
     changed.interval_s = 600;
     store.put_account(&changed, 100, NOW).unwrap();
     assert!(store.due(&Reach::All, NOW, true, 10).unwrap().is_empty());
@@ -152,19 +132,14 @@ pub fn a_put_is_due_now_and_keeps_the_pause(open: Open) {
 pub fn a_stricter_policy_holds_for_later_mail_only(open: Open) {
     let store = open();
     let mut changed = put(&*store, "inbox");
-    store
-        .update_state("inbox", &mut |state| state.delete_older_from = Some(NOW))
-        .unwrap();
+    store.update_state("inbox", &mut |state| state.delete_older_from = Some(NOW)).unwrap();
     changed.delete = DeletePolicy::Now;
     store.put_account(&changed, 100, NOW + 50).unwrap();
     let state = store.account("inbox").unwrap().unwrap().state;
     assert_eq!((state.policy_since, state.delete_older_from), (NOW + 50, None));
     changed.interval_s = 900;
     store.put_account(&changed, 100, NOW + 90).unwrap();
-    assert_eq!(
-        store.account("inbox").unwrap().unwrap().state.policy_since,
-        NOW + 50
-    );
+    assert_eq!(store.account("inbox").unwrap().unwrap().state.policy_since, NOW + 50);
 }
 
 pub fn removal_leaves_nothing_and_numbers_never_come_again(open: Open) {
@@ -172,30 +147,17 @@ pub fn removal_leaves_nothing_and_numbers_never_come_again(open: Open) {
     put(&*store, "inbox");
     let number = store.account("inbox").unwrap().unwrap().number;
     let key = *store.digest_key("inbox").unwrap().expose();
-    store
-        .put_grant("inbox", GrantSlot::Active, 0, &grant("x"))
-        .unwrap();
+    store.put_grant("inbox", GrantSlot::Active, 0, &grant("x")).unwrap();
     let lease = visit(&*store, "inbox");
-    store
-        .write_rows(&lease, 1, &[row(1, RowState::Durable)], NOW)
-        .unwrap();
+    store.write_rows(&lease, 1, &[row(1, RowState::Durable)], NOW).unwrap();
     store.release(&lease, true).unwrap();
 
     assert!(store.remove_account("inbox").unwrap());
     assert!(!store.remove_account("inbox").unwrap());
     assert!(store.account("inbox").unwrap().is_none());
     assert_eq!(store.realm_of("alice").unwrap(), None);
-    assert_eq!(
-        store.grant("inbox", GrantSlot::Active).unwrap_err().status,
-        Status::Rights
-    );
-    assert_eq!(
-        store
-            .lease(&LeaseName::Account("inbox".into()), NOW, 9)
-            .unwrap_err()
-            .status,
-        Status::Rights
-    );
+    assert_eq!(store.grant("inbox", GrantSlot::Active).unwrap_err().status, Status::Rights);
+    assert_eq!(store.lease(&LeaseName::Account("inbox".into()), NOW, 9).unwrap_err().status, Status::Rights);
     assert!(!store.update_state("inbox", &mut |_| ()).unwrap());
 
     put(&*store, "inbox");
@@ -207,12 +169,9 @@ pub fn removal_leaves_nothing_and_numbers_never_come_again(open: Open) {
 
 pub fn listing_follows_query_and_order(open: Open) {
     let store = open();
-    for (id, owner, realm) in [
-        ("c", "alice", "one"),
-        ("a", "alice", "one"),
-        ("B", "bob", "two"),
-        ("b", "bob", "two"),
-    ] {
+    for (id, owner, realm) in
+        [("c", "alice", "one"), ("a", "alice", "one"), ("B", "bob", "two"), ("b", "bob", "two")]
+    {
         let mut account = account(id, owner);
         account.realm = realm.into();
         store.put_account(&account, 100, NOW).unwrap();
@@ -224,47 +183,20 @@ pub fn listing_follows_query_and_order(open: Open) {
     let all = AccountQuery::default;
     assert_eq!(ids(all()), ["B", "a", "b", "c"]);
     assert_eq!(ids(AccountQuery { limit: 2, ..all() }), ["B", "a"]);
-    assert_eq!(
-        ids(AccountQuery {
-            after: Some("a".into()),
-            ..all()
-        }),
-        ["b", "c"]
-    );
-    assert_eq!(
-        ids(AccountQuery {
-            owner: Some("alice".into()),
-            ..all()
-        }),
-        ["a", "c"]
-    );
-    assert_eq!(
-        ids(AccountQuery {
-            realm: Some("two".into()),
-            ..all()
-        }),
-        ["B", "b"]
-    );
-    let other = AccountQuery {
-        owner: Some("bob".into()),
-        account: Some("a".into()),
-        ..all()
-    };
+    assert_eq!(ids(AccountQuery { after: Some("a".into()), ..all() }), ["b", "c"]);
+    assert_eq!(ids(AccountQuery { owner: Some("alice".into()), ..all() }), ["a", "c"]);
+    assert_eq!(ids(AccountQuery { realm: Some("two".into()), ..all() }), ["B", "b"]);
+    let other = AccountQuery { owner: Some("bob".into()), account: Some("a".into()), ..all() };
     assert!(ids(other).is_empty());
 }
 
 pub fn due_accounts_come_soonest_first(open: Open) {
     let store = open();
-    for (id, owner, at) in [
-        ("late", "alice", 30),
-        ("soon", "alice", 10),
-        ("mid", "bob", 20),
-        ("far", "bob", 99),
-    ] {
+    for (id, owner, at) in
+        [("late", "alice", 30), ("soon", "alice", 10), ("mid", "bob", 20), ("far", "bob", 99)]
+    {
         store.put_account(&account(id, owner), 100, NOW).unwrap();
-        store
-            .update_state(id, &mut |state| state.next_due = NOW + at)
-            .unwrap();
+        store.update_state(id, &mut |state| state.next_due = NOW + at).unwrap();
     }
     let mut disabled = account("off", "alice");
     disabled.enabled = false;
@@ -299,12 +231,7 @@ pub fn regardless_ignores_the_interval_only(open: Open) {
     let alice = Reach::Owner("alice".into());
     assert_eq!(
         store.due(&alice, NOW + 50, true, 10).unwrap(),
-        ["login", "interval"]
-            .map(String::from)
-            .iter()
-            .rev()
-            .cloned()
-            .collect::<Vec<_>>()
+        ["login", "interval"].map(String::from).iter().rev().cloned().collect::<Vec<_>>()
     );
     assert_eq!(store.due(&alice, NOW + 100, true, 10).unwrap().len(), 3);
     assert_eq!(store.due(&alice, NOW + 500, false, 10).unwrap().len(), 3);

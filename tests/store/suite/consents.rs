@@ -35,10 +35,7 @@ pub fn i11_a_consent_is_taken_once(open: Open) {
         (&taken.provider, &taken.redirect_uri, &taken.issuer),
         (&begun.provider, &begun.redirect_uri, &begun.issuer)
     );
-    assert_eq!(
-        (taken.admin, taken.created_at, taken.expires_at),
-        (false, NOW, NOW + 600)
-    );
+    assert_eq!((taken.admin, taken.created_at, taken.expires_at), (false, NOW, NOW + 600));
 }
 
 pub fn i11_a_strangers_session_consumes_nothing(open: Open) {
@@ -48,10 +45,7 @@ pub fn i11_a_strangers_session_consumes_nothing(open: Open) {
     let stranger = |state: u8| store.take_consent(&[state; 32], &[66; 32], NOW).unwrap();
     assert!(matches!(stranger(1), TakenConsent::Unknown));
     assert!(matches!(stranger(2), TakenConsent::Unknown));
-    assert!(matches!(
-        store.take_consent(&[1; 32], &SESSION, NOW).unwrap(),
-        TakenConsent::Taken(_)
-    ));
+    assert!(matches!(store.take_consent(&[1; 32], &SESSION, NOW).unwrap(), TakenConsent::Taken(_)));
     store.answer_consent(&[1; 32], "connected").unwrap();
     assert!(matches!(stranger(1), TakenConsent::Unknown));
 }
@@ -77,9 +71,7 @@ pub fn the_answer_is_remembered_for_a_quarter_of_an_hour(open: Open) {
     store.answer_consent(&[1; 32], "forged").unwrap();
     assert!(matches!(at(NOW + 500), TakenConsent::Taken(_)));
     assert!(matches!(at(NOW + 501), TakenConsent::Unanswered));
-    store
-        .answer_consent(&[1; 32], r#"{"account":"inbox","status":0}"#)
-        .unwrap();
+    store.answer_consent(&[1; 32], r#"{"account":"inbox","status":0}"#).unwrap();
     store.sweep_consents(NOW + 500 + 899).unwrap();
     match at(NOW + 500 + 899) {
         TakenConsent::Answered(answer) => assert_eq!(answer, r#"{"account":"inbox","status":0}"#),
@@ -93,13 +85,7 @@ pub fn removal_of_the_account_ends_its_consents(open: Open) {
     put(&*store, "inbox");
     store.begin_consent(&consent(1, "inbox")).unwrap();
     store.remove_account("inbox").unwrap();
-    assert!(matches!(
-        store.take_consent(&[1; 32], &SESSION, NOW).unwrap(),
-        TakenConsent::Unknown
-    ));
+    assert!(matches!(store.take_consent(&[1; 32], &SESSION, NOW).unwrap(), TakenConsent::Unknown));
     store.answer_consent(&[1; 32], "late").unwrap();
-    assert_eq!(
-        store.begin_consent(&consent(2, "inbox")).unwrap_err().status,
-        Status::Rights
-    );
+    assert_eq!(store.begin_consent(&consent(2, "inbox")).unwrap_err().status, Status::Rights);
 }

@@ -32,16 +32,9 @@ pub fn a_lease_given_back_writes_nothing_more(open: Open) {
     let lease = visit(&*store, "inbox");
     store.release(&lease, true).unwrap();
     assert!(!store.renew(&lease, NOW, 60).unwrap());
-    assert!(
-        !store
-            .update_state_fenced(&lease, &mut |state| state.failures = 9)
-            .unwrap()
-    );
+    assert!(!store.update_state_fenced(&lease, &mut |state| state.failures = 9).unwrap());
     assert_eq!(
-        store
-            .note_in_hand(&lease, 1, &[row(1, RowState::InHand)], NOW)
-            .unwrap_err()
-            .cause,
+        store.note_in_hand(&lease, 1, &[row(1, RowState::InHand)], NOW).unwrap_err().cause,
         "lease.lost"
     );
     assert_eq!(store.account("inbox").unwrap().unwrap().state.failures, 0);
@@ -83,11 +76,7 @@ pub fn account_and_grant_are_leased_apart(open: Open) {
     let refresh = open().lease(&grant, NOW, 60).unwrap().unwrap();
     assert_eq!(refresh.attempts, 0);
     assert!(store.renew(&visit, NOW, 60).unwrap());
-    assert!(
-        store
-            .update_state_fenced(&visit, &mut |state| state.failures = 1)
-            .unwrap()
-    );
+    assert!(store.update_state_fenced(&visit, &mut |state| state.failures = 1).unwrap());
 }
 
 pub fn a_lease_outlives_no_account(open: Open) {
@@ -99,16 +88,8 @@ pub fn a_lease_outlives_no_account(open: Open) {
     assert!(!store.renew(&old, NOW, 60).unwrap());
     // The new account is another one: it is free, and no fence of the old one opens it.
     let new = visit(&*store, "inbox");
-    assert!(
-        !store
-            .update_state_fenced(&old, &mut |state| state.failures = 9)
-            .unwrap()
-    );
-    let delivery = Delivery {
-        lease: &old,
-        generation: 1,
-        row: row(1, RowState::Durable),
-    };
+    assert!(!store.update_state_fenced(&old, &mut |state| state.failures = 9).unwrap());
+    let delivery = Delivery { lease: &old, generation: 1, row: row(1, RowState::Durable) };
     assert_eq!(store.record(&[delivery], NOW).unwrap(), [false]);
     store.release(&old, true).unwrap();
     assert!(store.renew(&new, NOW, 60).unwrap());
@@ -124,11 +105,7 @@ pub fn i15_a_changed_mailbox_fences_off_the_visit_under_way(open: Open) {
     changed.server.host = "pop.example.com".into();
     open().put_account(&changed, 100, NOW).unwrap();
     assert!(!store.renew(&lease, NOW, 60).unwrap());
-    let mark = ListingMark {
-        count: 1,
-        digest: [1; 32],
-        at: NOW,
-    };
+    let mark = ListingMark { count: 1, digest: [1; 32], at: NOW };
     assert_eq!(store.mark_listing(&lease, &mark).unwrap_err().cause, "lease.lost");
     assert_eq!(store.ledger("inbox").unwrap().listing, None);
 }

@@ -22,9 +22,7 @@ pub fn rows_come_back_as_they_were_written(open: Open) {
     durable.uidl = Some(b"BBB".to_vec());
     let mut imported = row(3, RowState::Imported);
     imported.digest = None;
-    store
-        .write_rows(&lease, 1, &[refused.clone(), durable, imported], NOW)
-        .unwrap();
+    store.write_rows(&lease, 1, &[refused.clone(), durable, imported], NOW).unwrap();
 
     let back = open().rows("inbox", 1, &[[1; 16], [2; 16], [3; 16]]).unwrap();
     let [Some(one), Some(two), Some(three)] = &back[..] else {
@@ -47,11 +45,7 @@ pub fn i01_a_lost_fence_records_nothing(open: Open) {
     account.user = "elsewhere@contoso.example".into();
     store.put_account(&account, 100, NOW).unwrap();
 
-    let delivery = |lease| Delivery {
-        lease,
-        generation: 1,
-        row: row(1, RowState::Durable),
-    };
+    let delivery = |lease| Delivery { lease, generation: 1, row: row(1, RowState::Durable) };
     let recorded = store.record(&[delivery(&lost), delivery(&good), delivery(&lost)], NOW);
     assert_eq!(recorded.unwrap(), [false, true, false]);
     let lost_now = [
@@ -87,10 +81,7 @@ pub fn many_accounts_are_recorded_at_once(open: Open) {
     for id in ids {
         let rows = open().all_rows(id, 1).unwrap();
         assert_eq!(rows.len(), 30);
-        assert!(
-            rows.iter()
-                .all(|row| row.state == RowState::Durable && row.recorded_at == NOW + 7)
-        );
+        assert!(rows.iter().all(|row| row.state == RowState::Durable && row.recorded_at == NOW + 7));
     }
 }
 
@@ -98,14 +89,7 @@ pub fn what_is_durable_is_not_noted_again(open: Open) {
     let store = open();
     put(&*store, "inbox");
     let lease = visit(&*store, "inbox");
-    store
-        .write_rows(
-            &lease,
-            1,
-            &[row(1, RowState::Durable), row(2, RowState::Gone)],
-            NOW,
-        )
-        .unwrap();
+    store.write_rows(&lease, 1, &[row(1, RowState::Durable), row(2, RowState::Gone)], NOW).unwrap();
     let again = [row(1, RowState::InHand), row(2, RowState::InHand)];
     store.note_in_hand(&lease, 1, &again, NOW).unwrap();
     let rows = store.rows("inbox", 1, &[[1; 16], [2; 16]]).unwrap();
@@ -131,32 +115,13 @@ pub fn open_rows_keep_the_order_they_were_noted_in(open: Open) {
     in_hand(&[9, 3, 7, 1]);
     in_hand(&[8, 2]);
     // One is done, one changes, one is noted again: the others stay in their turn.
-    store
-        .record(
-            &[Delivery {
-                lease: &lease,
-                generation: 1,
-                row: row(3, RowState::Durable),
-            }],
-            NOW,
-        )
-        .unwrap();
-    store
-        .write_rows(
-            &lease,
-            1,
-            &[row(7, RowState::Deferred), row(5, RowState::Oversize)],
-            NOW,
-        )
-        .unwrap();
+    store.record(&[Delivery { lease: &lease, generation: 1, row: row(3, RowState::Durable) }], NOW).unwrap();
+    store.write_rows(&lease, 1, &[row(7, RowState::Deferred), row(5, RowState::Oversize)], NOW).unwrap();
     in_hand(&[9]);
     for (key, state) in [(20, RowState::Imported), (21, RowState::Gone)] {
         store.write_rows(&lease, 1, &[row(key, state)], NOW).unwrap();
     }
-    assert_eq!(
-        keys_of(&open().open_rows("inbox", 1).unwrap()),
-        [9, 7, 1, 8, 2, 5]
-    );
+    assert_eq!(keys_of(&open().open_rows("inbox", 1).unwrap()), [9, 7, 1, 8, 2, 5]);
 }
 
 pub fn only_rows_whose_time_has_come_are_to_delete(open: Open) {
@@ -180,9 +145,7 @@ pub fn only_rows_whose_time_has_come_are_to_delete(open: Open) {
     store.write_rows(&lease, 1, &rows, NOW).unwrap();
     let due = || keys_of(&store.rows_to_delete("inbox", 1, NOW + 10).unwrap());
     assert_eq!(due(), [2, 3]);
-    store
-        .write_rows(&lease, 1, &[with(2, RowState::Gone, Some(0))], NOW)
-        .unwrap();
+    store.write_rows(&lease, 1, &[with(2, RowState::Gone, Some(0))], NOW).unwrap();
     assert_eq!(due(), [3]);
 }
 
@@ -191,20 +154,10 @@ pub fn answers_follow_the_keys_asked_for(open: Open) {
     put(&*store, "inbox");
     put(&*store, "other");
     let lease = visit(&*store, "inbox");
-    store
-        .write_rows(
-            &lease,
-            1,
-            &[row(1, RowState::Durable), row(2, RowState::Durable)],
-            NOW,
-        )
-        .unwrap();
+    store.write_rows(&lease, 1, &[row(1, RowState::Durable), row(2, RowState::Durable)], NOW).unwrap();
     let found = |account: &str, generation| -> Vec<Option<u8>> {
         let rows = store.rows(account, generation, &[[2; 16], [9; 16], [1; 16], [2; 16]]);
-        rows.unwrap()
-            .iter()
-            .map(|row| row.as_ref().map(|row| row.key[0]))
-            .collect()
+        rows.unwrap().iter().map(|row| row.as_ref().map(|row| row.key[0])).collect()
     };
     assert_eq!(found("inbox", 1), [Some(2), None, Some(1), Some(2)]);
     assert_eq!(found("inbox", 2), [None; 4]);
@@ -216,11 +169,7 @@ pub fn a_mark_holds_for_its_generation(open: Open) {
     put(&*store, "inbox");
     assert_eq!(store.ledger("inbox").unwrap().listing, None);
     let lease = visit(&*store, "inbox");
-    let mut mark = ListingMark {
-        count: 3,
-        digest: [1; 32],
-        at: NOW,
-    };
+    let mut mark = ListingMark { count: 3, digest: [1; 32], at: NOW };
     store.mark_listing(&lease, &mark).unwrap();
     mark.count = 4;
     mark.digest = [2; 32];
@@ -236,16 +185,9 @@ pub fn a_new_generation_begins_with_its_rows(open: Open) {
     let store = open();
     put(&*store, "inbox");
     let lease = visit(&*store, "inbox");
-    store
-        .write_rows(&lease, 1, &[row(1, RowState::Durable)], NOW)
-        .unwrap();
-    let generation = store
-        .begin_generation(
-            &lease,
-            &[row(2, RowState::Durable), row(3, RowState::InHand)],
-            NOW,
-        )
-        .unwrap();
+    store.write_rows(&lease, 1, &[row(1, RowState::Durable)], NOW).unwrap();
+    let generation =
+        store.begin_generation(&lease, &[row(2, RowState::Durable), row(3, RowState::InHand)], NOW).unwrap();
     assert_eq!(generation, 2);
     assert_eq!(store.ledger("inbox").unwrap().generation, 2);
     assert_eq!(keys_of(&store.all_rows("inbox", 2).unwrap()), [2, 3]);
@@ -261,14 +203,7 @@ pub fn forgotten_rows_are_gone(open: Open) {
     let store = open();
     put(&*store, "inbox");
     let lease = visit(&*store, "inbox");
-    store
-        .write_rows(
-            &lease,
-            1,
-            &[row(1, RowState::Gone), row(2, RowState::InHand)],
-            NOW,
-        )
-        .unwrap();
+    store.write_rows(&lease, 1, &[row(1, RowState::Gone), row(2, RowState::InHand)], NOW).unwrap();
     store.forget(&lease, 1, &[[1; 16], [9; 16]]).unwrap();
     assert_eq!(keys_of(&store.all_rows("inbox", 1).unwrap()), [2]);
 }

@@ -99,21 +99,13 @@ pub fn account(id: &str, owner: &str) -> Account {
         realm: DEFAULT_REALM.into(),
         deliver_to: owner.into(),
         source: TokenSource::Provider("microsoft".into()),
-        server: Server {
-            host: "outlook.office365.example".into(),
-            port: 995,
-            security: Security::Implicit,
-        },
+        server: Server { host: "outlook.office365.example".into(), port: 995, security: Security::Implicit },
         user: format!("{id}@contoso.example"),
         sign_in: None,
         enabled: true,
         delete: DeletePolicy::Never,
         first_fetch: FirstFetch::All,
-        limits: AccountLimits {
-            max_message_bytes: 1 << 20,
-            session_messages: 500,
-            session_s: 600,
-        },
+        limits: AccountLimits { max_message_bytes: 1 << 20, session_messages: 500, session_s: 600 },
         interval_s: 300,
         pipelining: Pipelining::Auto,
     }
@@ -126,10 +118,7 @@ pub fn put(store: &dyn Store, id: &str) -> Account {
 }
 
 pub fn visit(store: &dyn Store, id: &str) -> Lease {
-    store
-        .lease(&LeaseName::Account(id.into()), NOW, 60)
-        .unwrap()
-        .expect("nobody else holds it")
+    store.lease(&LeaseName::Account(id.into()), NOW, 60).unwrap().expect("nobody else holds it")
 }
 
 pub fn row(key: u8, state: RowState) -> LedgerRow {

@@ -1,0 +1,123 @@
+//! `accounts`: list, put, remove, act. What an account is stands in config.schema.json.
+
+use std::io::Read;
+
+use clap::{Args, Subcommand};
+use multipop_host::library::{Instance, Query};
+use serde_json::{Map, Value, json};
+
+use super::console::Console;
+use super::opened::{self, Configured, LogLines};
+use super::{Common, Done, Trouble};
+
+#[derive(Debug, Args)]
+pub struct Accounts {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// All accounts the actor reaches, with their state
+    List {
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        #[arg(long)]
+        realm: Option<String>,
+        /// Only ids after this one
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// At most so many; 0 is 1,000
+        #[arg(long, default_value_t = 0)]
+        limit: u32,
+    },
+    /// Create or change an account
+    Put {
+        id: String,
+        #[arg(long)]
+        owner: String,
+        /// The account's JSON, or - to read it from stdin
+        json: String,
+    },
+    /// Remove an account, its grant and its ledger
+    Remove { id: String },
+    /// pause, resume, offer_again, delete_older, keep_older, uidl_reset
+    Act {
+        id: String,
+        verb: String,
+        /// What the verb needs besides, as JSON, such as {"count": 12}
+        #[arg(long, value_name = "JSON", default_value = "{}")]
+        with: String,
+    },
+}
+
+impl Accounts {
+    pub fn run(&self, common: &Common, console: &Console) -> Done {
+        let log = Box::new(LogLines(console.clone()));
+        let mut instance = opened::open(common, console, &self.configured.config, log)?;
+        let actor = &self.configured.actor;
+        match &self.verb {
+            Verb::List { account, realm, after, limit } => {
+                let query = Query {
+                    actor,
+                    account: account.as_deref(),
+                    realm: realm.as_deref(),
+                    after: after.as_deref(),
+                    limit: *limit,
+                };
+                list(&mut instance, &query, console)
+            }
+            Verb::Put { id, owner, json } => {
+                instance.account_put(actor, owner, id, &text(json)?)?;
+                console.say(&format!("{id}: stored"));
+                console.object(&json!({"type": "account", "account": id, "done": "put"}));
+                Ok(())
+            }
+            Verb::Remove { id } => {
+                instance.account_remove(actor, id)?;
+                console.say(&format!("{id}: removed"));
+                console.object(&json!({"type": "account", "account": id, "done": "remove"}));
+                Ok(())
+            }
+            Verb::Act { id, verb, with } => {
+                let answer = instance.account_act(actor, id, None, &act(verb, with)?)?;
+                told(console, &answer);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn list(instance: &mut Instance, query: &Query<'_>, console: &Console) -> Done {
+    let answer = instance.accounts(query)?;
+    told(console, &answer);
+    Ok(())
+}
+
+/// The library's JSON: as it is in one line for scripts, spread out for people.
+fn told(console: &Console, answer: &str) {
+    match serde_json::from_str::<Value>(answer) {
+        Ok(value) if console.json => console.object(&value),
+        Ok(value) => console.say(&format!("{value:#}")),
+        Err(_) => console.say(answer),
+    }
+}
+
+fn text(json: &str) -> Result<String, Trouble> {
+    if json != "-" {
+        return Ok(json.to_owned());
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|e| Trouble::io("stdin", &e, "Pass the account's JSON."))?;
+    Ok(text)
+}
+
+fn act(verb: &str, with: &str) -> Result<String, Trouble> {
+    let mut members: Map<String, Value> = serde_json::from_str(with)
+        .map_err(|e| Trouble::here(format!("--with: {e}"), "Pass a JSON object."))?;
+    members.insert("verb".into(), verb.into());
+    Ok(Value::Object(members).to_string())
+}

@@ -1,0 +1,119 @@
+//! The commands. Each opens the library as any host would, does one thing, and says in words how it went.
+//!
+//! The exit status says who can help, as the library's statuses do: see [`EXIT_CODES`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use multipop_host::library::{Level, Load};
+
+mod accounts;
+mod authorize;
+mod console;
+mod fetch;
+mod interrupt;
+mod key;
+mod landing;
+mod opened;
+mod outcome;
+mod progress;
+mod state;
+
+use console::Console;
+use outcome::Trouble;
+
+const EXIT_CODES: &str = "\
+Exit status: 0 done; 1 this command or its arguments; 10 the operator (configuration, store, provider, server);
+20 the user (consent, rights); 30 time (try again later, cancelled); 40 the sink (disk, LMTP server); 50 a fault of
+the library. Several accounts failing: the first of 50, 10, 40, 20, 30 that occurred.";
+
+/// Collects mail over POP3S with OAuth 2.0, with the library libmultipop.so.
+#[derive(Debug, Parser)]
+#[command(name = "multipop-host", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The library to load; else the one beside this program, else libmultipop.so.1 by name
+    #[arg(long, global = true, value_name = "FILE")]
+    library: Option<PathBuf>,
+    /// As a C host loads it, or with every struct's layout checked first
+    #[arg(long, global = true, value_enum, default_value = "raw")]
+    load: How,
+    /// Results for scripts: one JSON object a line on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// More log lines on stderr: -v info, -vv debug, -vvv trace
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum How {
+    Raw,
+    Checked,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key file: 32 random bytes in hex, mode 0600; never overwrites
+    Key(key::Key),
+    /// List, put, remove accounts, or act on one
+    Accounts(accounts::Accounts),
+    /// Connect an account: the user signs in at the provider and consents
+    Authorize(authorize::Authorize),
+    /// Fetch what is due, or one account, into a Maildir or to an LMTP server
+    Fetch(fetch::Fetch),
+}
+
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(words) => {
+            let code = if words.use_stderr() { 1 } else { 0 };
+            // A closed terminal changes nothing about the answer.
+            let _ = words.print();
+            return ExitCode::from(code);
+        }
+    };
+    let console = Console::new(cli.common.json, cli.common.level());
+    let done = match cli.command {
+        Command::Key(command) => command.run(&console),
+        Command::Accounts(command) => command.run(&cli.common, &console),
+        Command::Authorize(command) => command.run(&cli.common, &console),
+        Command::Fetch(command) => command.run(&cli.common, &console),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            console.trouble(&trouble);
+            ExitCode::from(trouble.code)
+        }
+    }
+}
+
+impl Common {
+    fn level(&self) -> Level {
+        match self.verbose {
+            0 => Level::Warn,
+            1 => Level::Info,
+            2 => Level::Debug,
+            _ => Level::Trace,
+        }
+    }
+
+    fn how(&self) -> Load {
+        match self.load {
+            How::Raw => Load::Raw,
+            How::Checked => Load::Checked,
+        }
+    }
+}
+
+type Done = Result<(), Trouble>;

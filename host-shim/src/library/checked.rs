@@ -1,0 +1,36 @@
+//! Loading with every struct's layout compared before the first call (abi_stable's root module).
+//!
+//! The functions are the ones the C symbols name, so both ways of loading run the same code.
+
+use std::path::Path;
+
+use abi_stable::library::lib_header_from_path;
+use multipop_abi::module::MultipopRef;
+
+use super::api::Api;
+
+pub(super) fn load(path: &Path) -> Result<Api, String> {
+    let header = lib_header_from_path(path).map_err(|e| e.to_string())?;
+    let module = header.init_root_module::<MultipopRef>().map_err(|e| e.to_string())?;
+    macro_rules! functions {
+        ($($field:ident),*) => {
+            Api { $($field: module.$field(),)* _mapped: None }
+        };
+    }
+    Ok(functions!(
+        abi_version,
+        version,
+        init,
+        configure,
+        account_put,
+        account_remove,
+        accounts,
+        account_act,
+        authorize_url,
+        handle_callback,
+        fetch_once,
+        cancel,
+        free,
+        destroy
+    ))
+}

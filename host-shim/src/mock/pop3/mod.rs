@@ -1,0 +1,38 @@
+//! A POP3 server to be misled by: RFC 1939, 2449, 2595, 5034, with XOAUTH2 and OAUTHBEARER.
+//!
+//! [`Server`] holds the parts: [`Mailboxes`] (what is there), [`Script`] (how it behaves, changeable while
+//! it runs), [`Journal`] (what happened), [`Stop`] (halt exactly here). Well-behaved unless told otherwise:
+//! `+OK` to credentials only if user and token fit, messages removed only by a QUIT that is answered.
+//!
+//! ```no_run
+//! # use multipop_host::mock::{TokenTable, pki::Pki, pop3::{self, At, Fault, Moment, Place, Verb, What}};
+//! # let (pki, tokens) = (Pki::new()?, TokenTable::new());
+//! let pop = pop3::Server::start(&pki, &tokens, pop3::Script::exchange())?;
+//! let uidls = pop.mailboxes().fill("alice@contoso.example", 10, 4096, 1);
+//! // always lost after 1,000 bytes of the third message:
+//! pop.change(|s| s.faults.push(Fault::new(At::Message(Verb::Retr, uidls[2].clone()), What::DropAfter(1000))));
+//! // halt at the first DELE before its reply, once:
+//! let stop = pop.stop_at(Place::new(Verb::Dele, Moment::BeforeReply));
+//! // ... start the client, then ...
+//! assert!(stop.reached(std::time::Duration::from_secs(10)));
+//! stop.release();
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod auth;
+mod body;
+mod commands;
+mod journal;
+mod login;
+mod mailbox;
+mod script;
+mod server;
+mod session;
+mod stop;
+mod wire;
+
+pub use journal::{Entry, Journal};
+pub use mailbox::{Mailboxes, Message, Uidl};
+pub use script::{At, Drip, Fault, InitialResponse, Listing, Pipelining, Refusal, Script, Verb, What, codes};
+pub use server::{Builder, Server, Transport};
+pub use stop::{Moment, Place, Stop};

@@ -1,0 +1,68 @@
+//! Which access token is good for whom: what the identity provider writes and the POP3 server reads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+/// The tokens accepted now. Cheap to clone; all clones are one table.
+#[derive(Clone, Default)]
+pub struct TokenTable(Arc<Mutex<HashMap<String, Accepted>>>);
+
+struct Accepted {
+    user: String,
+    scope: String,
+    until: Option<Instant>,
+}
+
+impl TokenTable {
+    pub fn new() -> TokenTable {
+        TokenTable::default()
+    }
+
+    /// Accepts this token for this user until it is revoked.
+    pub fn accept(&self, token: &str, user: &str) {
+        self.put(token, user, "", None);
+    }
+
+    /// Accepts this token for this user for so long.
+    pub fn accept_for(&self, token: &str, user: &str, scope: &str, lifetime: Duration) {
+        self.put(token, user, scope, Some(Instant::now() + lifetime));
+    }
+
+    /// True if the token is good and belongs to this user (ASCII case ignored).
+    pub fn fits(&self, token: &str, user: &str) -> bool {
+        self.look_up(token).is_some_and(|(owner, _)| owner.eq_ignore_ascii_case(user))
+    }
+
+    /// The user and scope of a good token.
+    pub fn look_up(&self, token: &str) -> Option<(String, String)> {
+        let table = self.0.lock();
+        let entry = table.get(token)?;
+        if entry.until.is_some_and(|until| until <= Instant::now()) {
+            return None;
+        }
+        Some((entry.user.clone(), entry.scope.clone()))
+    }
+
+    /// Every token issued so far expires now.
+    pub fn expire_all(&self) {
+        self.0.lock().clear();
+    }
+
+    /// The tokens of this user are good no longer.
+    pub fn revoke_user(&self, user: &str) {
+        self.0.lock().retain(|_, entry| !entry.user.eq_ignore_ascii_case(user));
+    }
+
+    /// This token is good no longer.
+    pub fn revoke(&self, token: &str) {
+        self.0.lock().remove(token);
+    }
+
+    fn put(&self, token: &str, user: &str, scope: &str, until: Option<Instant>) {
+        let entry = Accepted { user: user.to_owned(), scope: scope.to_owned(), until };
+        self.0.lock().insert(token.to_owned(), entry);
+    }
+}

@@ -1,0 +1,94 @@
+//! DELE and QUIT: what may be deleted at the server, and when it counts as gone.
+
+use std::collections::HashSet;
+
+use super::deadline::Halt;
+use super::line::Line;
+use super::mailbox::Mailbox;
+use crate::error::Result;
+use crate::model::RowState;
+use crate::plan::Entry;
+use crate::pop3::Command;
+
+impl Mailbox<'_> {
+    /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever.
+    pub async fn delete(&mut self, planned: Vec<Entry>) -> Result<Vec<Entry>> {
+        if self.retr_is_final {
+            return Ok(Vec::new());
+        }
+        let mut entries = planned;
+        entries.append(&mut self.deletable);
+        let durable = |entry: &Entry| {
+            self.rows
+                .get(&entry.key)
+                .is_some_and(|row| matches!(row.state, RowState::Durable | RowState::Gone))
+        };
+        entries.retain(durable);
+        if self.visit.call.settings.config.shadow {
+            for entry in &entries {
+                Line::new("would_delete")
+                    .field("account", &self.visit.row.account.id)
+                    .field("number", entry.number)
+                    .info();
+            }
+            return Ok(Vec::new());
+        }
+        let mut deleted = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if self.connection.deadline.halt() == Halt::Now {
+                return Err(self.connection.deadline.error());
+            }
+            let limit = self.connection.reply;
+            match self.connection.ask(Command::Dele(entry.number), limit).await? {
+                None => deleted.push(entry),
+                Some(refusal) => Line::new("dele_refused")
+                    .field("account", &self.visit.row.account.id)
+                    .field("number", entry.number)
+                    .field("text", refusal.text)
+                    .warn(),
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// QUIT; only its yes makes a message gone. Answers the numbers of what is.
+    pub async fn quit(&mut self, deleted: Vec<Entry>, popped: Vec<Entry>) -> Result<HashSet<u32>> {
+        if self.retr_is_final && self.unrecorded > 0 {
+            Line::new("no_quit")
+                .field("account", &self.visit.row.account.id)
+                .field("messages", self.unrecorded)
+                .info();
+            return Ok(HashSet::new());
+        }
+        let limit = self.connection.reply;
+        match self.connection.ask(Command::Quit, limit).await {
+            Ok(None) => {}
+            Ok(Some(refusal)) => {
+                // Some stay; the next listing shows which, and they are deleted again (PROTOCOL.md D.4).
+                Line::new("quit_refused")
+                    .field("account", &self.visit.row.account.id)
+                    .field("text", refusal.text)
+                    .warn();
+                return Ok(HashSet::new());
+            }
+            Err(e) if deleted.is_empty() && popped.is_empty() => {
+                // Nothing depended on it.
+                Line::new("quit_unanswered").field("error", e).debug();
+                return Ok(HashSet::new());
+            }
+            Err(e) => return Err(e),
+        }
+        let mut gone = HashSet::new();
+        for entry in deleted.iter().chain(&popped) {
+            gone.insert(entry.number);
+            if let Some(row) = self.rows.get(&entry.key) {
+                let mut row = row.clone();
+                row.state = RowState::Gone;
+                self.change(row);
+            }
+        }
+        self.visit.counts.deleted += deleted.len() as u64;
+        self.write_changed().await?;
+        Ok(gone)
+    }
+}

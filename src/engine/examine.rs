@@ -1,0 +1,233 @@
+//! What UIDLs alone cannot tell is told by the messages' headers: a UIDL that stands twice, one listed again after
+//! its deletion, a server that gave every message a new UIDL, a first fetch that begins at a date.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::header::{self, Header};
+use super::line::Line;
+use super::mailbox::Mailbox;
+use super::survey::Survey;
+use crate::error::{Error, Result, Status};
+use crate::model::{FirstFetch, LedgerRow, RowState, UidlKey, UnixTime};
+use crate::plan::{self, Entry, Fetch};
+use crate::pop3::{Command, Event};
+
+/// A row that says nothing yet but its state.
+pub fn new_row(key: UidlKey, state: RowState, now: UnixTime) -> LedgerRow {
+    LedgerRow {
+        key,
+        state,
+        noted_at: now,
+        recorded_at: now,
+        digest: None,
+        size: 0,
+        ends: 0,
+        begun: false,
+        not_before: 0,
+        delete_at: None,
+        uidl: None,
+        reason: String::new(),
+    }
+}
+
+/// Entries under the keys their headers give them. One whose message is known under its UIDL alone keeps that key.
+pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+    let now = mailbox.visit.call.now();
+    let mut resolved = Vec::with_capacity(entries.len());
+    let mut claimed: HashSet<UidlKey> = HashSet::new();
+    for entry in entries {
+        if !mailbox.goes_on() {
+            break;
+        }
+        let Some(uidl) = mailbox.uidl(entry).map(<[u8]>::to_vec) else {
+            continue;
+        };
+        let Some(header) = read_header(mailbox, entry.number).await? else {
+            continue;
+        };
+        let with_header = mailbox.keys.uidl_with_header(&uidl, header.bytes());
+        let identity = mailbox.keys.identity(header.bytes());
+        let base = mailbox.rows.get(&entry.key);
+        let is_base = base.is_some_and(|row| row.digest.is_some() && row.digest == identity);
+        let key = if mailbox.rows.contains_key(&with_header) {
+            with_header
+        } else if is_base && claimed.insert(entry.key) {
+            entry.key
+        } else {
+            with_header
+        };
+        if base.is_none() {
+            // A sign that this UIDL is to be told apart by headers, also when it stands alone one day.
+            mailbox.change(new_row(entry.key, RowState::Gone, now));
+        }
+        resolved.push(Entry { key, twice: false, ..entry });
+    }
+    // Identical messages under one UIDL are one message.
+    let mut seen = HashSet::new();
+    resolved.retain(|entry| seen.insert(entry.key));
+    mailbox.write_changed().await?;
+    Ok(resolved)
+}
+
+/// Before a chunk is retrieved: messages a first fetch leaves out by their date, and messages known from before the
+/// server renamed them all, are recorded without being downloaded.
+pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<Vec<Fetch>> {
+    let state = &mailbox.visit.row.state;
+    let since = match mailbox.visit.row.account.first_fetch {
+        FirstFetch::Since(since) if !state.first_done && state.resetting.is_none() => Some(since),
+        _ => None,
+    };
+    if since.is_none() && state.resetting.is_none() {
+        return Ok(chunk);
+    }
+    let before = rows_before_the_reset(mailbox).await?;
+    let now = mailbox.visit.call.now();
+    let mut left = Vec::with_capacity(chunk.len());
+    for fetch in chunk {
+        if mailbox.rows.contains_key(&fetch.entry.key) || !mailbox.goes_on() {
+            left.push(fetch);
+            continue;
+        }
+        let Some(header) = read_header(mailbox, fetch.entry.number).await? else {
+            left.push(fetch);
+            continue;
+        };
+        let digest = mailbox.keys.identity(header.bytes());
+        let known = digest.and_then(|digest| before.get(&digest));
+        let too_old =
+            since.is_some_and(|since| header::date(header.bytes()).is_some_and(|date| date < since));
+        if let Some(row) = known {
+            mailbox.change(LedgerRow { key: fetch.entry.key, ..row.clone() });
+        } else if too_old {
+            let row = new_row(fetch.entry.key, RowState::Imported, now);
+            mailbox.change(LedgerRow { digest, ..row });
+        } else {
+            left.push(fetch);
+        }
+    }
+    mailbox.write_changed().await?;
+    Ok(left)
+}
+
+async fn rows_before_the_reset(mailbox: &Mailbox<'_>) -> Result<HashMap<[u8; 16], LedgerRow>> {
+    let Some(generation) = mailbox.visit.row.state.resetting else {
+        return Ok(HashMap::new());
+    };
+    let account = mailbox.visit.row.account.id.clone();
+    let rows = mailbox.visit.call.with_store(move |store| store.all_rows(&account, generation)).await?;
+    Ok(rows.into_iter().filter_map(|row| row.digest.map(|digest| (digest, row))).collect())
+}
+
+/// Decides whether the server gave every message a new UIDL (PROTOCOL.md D.6); never stops for good.
+pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Result<()> {
+    if mailbox.visit.row.state.resetting.is_some() {
+        return Ok(());
+    }
+    if !plan::reset_is_suspected(&survey.entries, &survey.rows) {
+        return Ok(());
+    }
+    match mailbox.visit.row.state.reset_answer {
+        Some(true) => return take_all_as_known(mailbox, survey).await,
+        Some(false) => {
+            mailbox.visit.reset_decided(None);
+            return Ok(());
+        }
+        None => {}
+    }
+    let left: Vec<&LedgerRow> =
+        survey.rows.values().filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand)).collect();
+    let digests: HashSet<[u8; 16]> = left.iter().filter_map(|row| row.digest).collect();
+    if digests.len() * 2 < left.len() {
+        mailbox.visit.ask_about_reset();
+        return Err(Error::new(
+            Status::Policy,
+            "mailbox.reset_question",
+            format!(
+                "none of the {} known messages is listed under its UIDL any more, and most were never downloaded here",
+                left.len()
+            ),
+        )
+        .advice("The mail server seems to have renamed its messages. Say with the act uidl_reset whether they are the same mail (nothing is downloaded again) or new mail (everything is)."));
+    }
+    let sample = plan::reset_sample(&survey.entries);
+    let mut looked = 0;
+    let mut known = 0;
+    for entry in &sample {
+        let Some(header) = read_header(mailbox, entry.number).await? else {
+            continue;
+        };
+        looked += 1;
+        let digest = mailbox.keys.identity(header.bytes());
+        known += usize::from(digest.is_some_and(|digest| digests.contains(&digest)));
+    }
+    let is_reset = looked > 0 && known * 2 >= looked;
+    Line::new("reset_suspected")
+        .field("account", &mailbox.visit.row.account.id)
+        .field("looked", looked)
+        .field("known", known)
+        .field("reset", is_reset)
+        .warn();
+    if is_reset {
+        let before = mailbox.visit.head.generation;
+        begin_generation(mailbox, survey, Vec::new()).await?;
+        mailbox.visit.reset_decided(Some(before));
+        mailbox.visit.save_resetting().await?;
+    }
+    Ok(())
+}
+
+/// The operator said that the listing is the same mail.
+async fn take_all_as_known(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Result<()> {
+    let now = mailbox.visit.call.now();
+    let rows: Vec<LedgerRow> =
+        survey.entries.iter().map(|entry| new_row(entry.key, RowState::Imported, now)).collect();
+    begin_generation(mailbox, survey, rows).await?;
+    mailbox.visit.reset_decided(None);
+    Ok(())
+}
+
+async fn begin_generation(
+    mailbox: &mut Mailbox<'_>,
+    survey: &mut Survey,
+    rows: Vec<LedgerRow>,
+) -> Result<()> {
+    let lease = mailbox.visit.lease.clone();
+    let now = mailbox.visit.call.now();
+    let written = rows.clone();
+    let generation =
+        mailbox.visit.call.with_store(move |store| store.begin_generation(&lease, &written, now)).await?;
+    mailbox.visit.head.generation = generation;
+    mailbox.visit.head.listing = None;
+    mailbox.keys = Arc::new(mailbox.keys.of_generation(generation));
+    survey.rows = rows.into_iter().map(|row| (row.key, row)).collect();
+    Ok(())
+}
+
+/// The header block by TOP; by RETR where the server knows no TOP and a RETR costs nothing but bytes.
+async fn read_header(mailbox: &mut Mailbox<'_>, number: u32) -> Result<Option<Header>> {
+    let top = Command::Top { number, lines: 0 };
+    if let Some(header) = read(mailbox, top).await? {
+        return Ok(Some(header));
+    }
+    if mailbox.retr_is_final {
+        return Ok(None);
+    }
+    read(mailbox, Command::Retr(number)).await
+}
+
+async fn read(mailbox: &mut Mailbox<'_>, command: Command<'_>) -> Result<Option<Header>> {
+    let connection = &mut mailbox.connection;
+    connection.wire.send(command)?;
+    let mut header = Header::default();
+    loop {
+        let limit = connection.reply;
+        match connection.wire.step()? {
+            None => connection.deadline.bound_reading(connection.wire.fill(limit)).await?,
+            Some(Event::MessageData { bytes, .. }) => header.push(bytes),
+            Some(Event::MessageEnd { .. }) => return Ok(Some(header)),
+            Some(Event::Refused { .. }) => return Ok(None),
+            Some(_) => {}
+        }
+    }
+}

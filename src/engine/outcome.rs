@@ -1,0 +1,182 @@
+//! What a visit leaves behind: the account's state, when it is due again, and who is told.
+
+use super::line::Line;
+use super::visit::{Visit, Visited};
+use crate::error::{Error, Result, Status};
+use crate::model::{EventKind, Outcome, UnixTime};
+use crate::retry;
+use crate::store::AccountState;
+
+const DAY_S: u64 = 24 * 3600;
+/// Visits that ended in our own bug are repeated soon so often: a message that causes it is then set aside.
+const QUICK_BUGS: u32 = 3;
+
+impl Visit {
+    pub async fn finish(mut self, collected: Result<bool>) -> Result<Visited> {
+        let (outcome, error) = sort(collected);
+        let now = self.call.now();
+        let before = self.row.state.outcome;
+        let mut state = self.row.state.clone();
+        self.learn(&mut state);
+        settle(&mut state, outcome, error.as_ref(), now);
+        self.schedule(&mut state, outcome, error.as_ref(), now)?;
+        state.taken_total += self.counts.messages_done;
+        state.bytes_total += self.counts.bytes_done;
+        let lease = self.lease.clone();
+        let written = state.clone();
+        let store_state = self
+            .call
+            .with_store(move |store| {
+                let kept = store.update_state_fenced(&lease, &mut |state| merge(state, &written))?;
+                store.release(&lease, true)?;
+                Ok(kept)
+            })
+            .await;
+        if let Err(e) = store_state {
+            Line::new("state_not_written").field("account", &self.row.account.id).field("error", e).error();
+        }
+        self.report(outcome, error.as_ref());
+        self.row.state = state;
+        self.tell_people(before, outcome, error.as_ref()).await;
+        self.tell(EventKind::AccountEnd, Some(outcome), error.as_ref()).await;
+        Ok(Visited { outcome, error, counts: self.counts })
+    }
+
+    fn schedule(
+        &self,
+        state: &mut AccountState,
+        outcome: Outcome,
+        error: Option<&Error>,
+        now: UnixTime,
+    ) -> Result<()> {
+        let wish = error.map_or(0, |error| error.retry_after_s);
+        let wait = match outcome {
+            Outcome::Ok => spread(self.row.account.interval_s, jitter()?),
+            Outcome::OkMore | Outcome::Busy => 0,
+            Outcome::Bug if state.failures <= QUICK_BUGS => {
+                retry::wait_s(Outcome::Transient, state.failures, wish, jitter()?)
+            }
+            _ => retry::wait_s(outcome, state.failures, wish, jitter()?),
+        };
+        state.next_due = now + u64::from(wait);
+        if let Some(login) = state.last_login
+            && login >= now.saturating_sub(1)
+        {
+            state.not_before = state.not_before.max(login + u64::from(self.login_delay_s()));
+        }
+        if error.is_some_and(|error| error.cause == "account.set_aside") {
+            state.aside_until = now + DAY_S;
+        }
+        Ok(())
+    }
+
+    fn report(&self, outcome: Outcome, error: Option<&Error>) {
+        let mut line = Line::new("account_end")
+            .field("account", &self.row.account.id)
+            .field("outcome", outcome.name())
+            .field("messages", self.counts.messages_done)
+            .field("bytes", self.counts.bytes_done)
+            .field("deferred", self.counts.deferred)
+            .field("refused", self.counts.refused)
+            .field("deleted", self.counts.deleted);
+        match error {
+            None => line.info(),
+            Some(error) => {
+                line = line.field("cause", error.cause);
+                if !error.provider_code.is_empty() {
+                    line = line.field("code", &error.provider_code);
+                }
+                line.field("text", &error.message).warn();
+            }
+        }
+    }
+
+    /// Once for each change, not once for each visit.
+    async fn tell_people(&self, before: Option<Outcome>, outcome: Outcome, error: Option<&Error>) {
+        if before == Some(Outcome::ReauthUser) && !outcome.is_failure() && outcome != Outcome::Busy {
+            self.tell(EventKind::ConsentRestored, Some(outcome), None).await;
+        }
+        if before == Some(outcome) {
+            return;
+        }
+        let kind = match outcome {
+            Outcome::ReauthUser => EventKind::ConsentNeeded,
+            Outcome::AdminAction
+            | Outcome::ConfigError
+            | Outcome::ProtocolError
+            | Outcome::MailboxPolicy
+            | Outcome::Bug => EventKind::OperatorNeeded,
+            Outcome::Transient if error.is_some_and(|error| error.retry_after_s > 0) => EventKind::Throttled,
+            _ => return,
+        };
+        self.tell(kind, Some(outcome), error).await;
+    }
+}
+
+/// An end the host or the deadline wished is no failure.
+fn sort(collected: Result<bool>) -> (Outcome, Option<Error>) {
+    match collected {
+        Ok(false) => (Outcome::Ok, None),
+        Ok(true) => (Outcome::OkMore, None),
+        Err(e) if matches!(e.status, Status::Cancelled | Status::Deadline) => (Outcome::OkMore, None),
+        Err(e) => (Outcome::of(e.status), Some(e)),
+    }
+}
+
+fn settle(state: &mut AccountState, outcome: Outcome, error: Option<&Error>, now: UnixTime) {
+    if state.outcome != Some(outcome) {
+        state.since = now;
+    }
+    state.outcome = Some(outcome);
+    state.last_try = Some(now);
+    state.progress = None;
+    state.status = error.map_or(0, |error| error.status.code());
+    state.cause = error.map_or(String::new(), |error| error.cause.to_owned());
+    state.provider_code = error.map_or(String::new(), |error| error.provider_code.clone());
+    state.message = error.map_or(String::new(), |error| error.message.clone());
+    state.advice = error.map_or(String::new(), |error| error.advice.clone());
+    match outcome {
+        Outcome::HostFull | Outcome::HostRecipient | Outcome::Host => {
+            state.deferral = Some(outcome);
+            state.deferrals = state.deferrals.saturating_add(1);
+        }
+        _ => {}
+    }
+    if error.is_some() {
+        state.failures = state.failures.saturating_add(1);
+        return;
+    }
+    state.failures = 0;
+    state.deferral = None;
+    state.deferrals = 0;
+    state.last_ok = Some(now);
+    state.last_clock = now;
+}
+
+/// What the visit knows wins; what others may have changed meanwhile stays.
+fn merge(stored: &mut AccountState, visit: &AccountState) {
+    let others = stored.clone();
+    *stored = visit.clone();
+    stored.paused = others.paused;
+    stored.identity = others.identity;
+    stored.claims = others.claims;
+    stored.delete_older_from = others.delete_older_from;
+    stored.policy_since = others.policy_since;
+    if others.reset_answer.is_some() && visit.reset_question {
+        stored.reset_answer = others.reset_answer;
+    }
+}
+
+fn spread(interval_s: u32, jitter: f64) -> u32 {
+    // A tenth, so that accounts made together do not come together for ever.
+    let tenth = f64::from(interval_s) * 0.1 * jitter;
+    interval_s.saturating_add(tenth as u32)
+}
+
+/// Uniform in 0..=1, from the operating system each time.
+fn jitter() -> Result<f64> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::new(Status::Resources, "resources.random", e.to_string()))?;
+    Ok(f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX))
+}

@@ -1,0 +1,302 @@
+//! Who is visited in a call: every due account the actor may reach, several at once, or one by name.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::call::Call;
+use super::commit::{self, Commits};
+use super::deadline::Halt;
+use super::line::Line;
+use super::visit::{self, Visited};
+use crate::error::{Error, Result, Status};
+use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
+use crate::retry;
+use crate::store::Reach;
+
+/// Due accounts read from the store at once.
+const READ_AHEAD: u32 = 256;
+/// How often a full prefetch pool is looked at again before another account is connected.
+const POOL_WAIT: Duration = Duration::from_millis(20);
+/// What `next_due_s` says where an account is due and somebody else is at it.
+const BUSY_S: u32 = 30;
+pub const NEVER: u32 = u32::MAX;
+
+pub struct What {
+    pub actor: Actor,
+    pub account: Option<String>,
+    /// Ignore interval and back-off.
+    pub regardless: bool,
+}
+
+/// Runs a pass. The error beside the report is the named account's, or the call's own.
+pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
+    if let Some(id) = &what.account {
+        reached(&call, &what.actor, id.clone()).await?;
+    }
+    if !call.settings.config.enabled {
+        Line::new("disabled").info();
+        return Ok((Report { next_due_s: NEVER, ..Report::default() }, Ok(())));
+    }
+    let reach = match &what.actor {
+        Actor::Operator => Reach::All,
+        Actor::Owner(owner) => Reach::Owner(owner.clone()),
+    };
+    let (commits, committer) = commit::start(&call);
+    let mut pass = Pass {
+        call: call.clone(),
+        what,
+        reach,
+        commits: Some(commits),
+        running: JoinSet::new(),
+        names: HashMap::new(),
+        visited: HashSet::new(),
+        still_due: 0,
+        queue: VecDeque::new(),
+        report: Report::default(),
+        named: Ok(()),
+    };
+    tell(&call, EventKind::PassBegin, &pass.report).await;
+    let ran = pass.run().await;
+    pass.running.shutdown().await;
+    // The committer ends after its last commit, when nobody can send to it any more.
+    pass.commits = None;
+    if committer.await.is_err() {
+        return Err(Error::bug("the committer panicked; see the log line before this one"));
+    }
+    ran?;
+    pass.report.stopped = call.pump.stopped();
+    pass.report.more |= pass.report.stopped;
+    pass.next_due().await?;
+    tell(&call, EventKind::PassEnd, &pass.report).await;
+    let ended = if call.deadline.is_cancelled() { Err(call.deadline.error()) } else { pass.named };
+    Ok((pass.report, ended))
+}
+
+/// Another's account and none at all are the same answer.
+async fn reached(call: &Call, actor: &Actor, id: String) -> Result<()> {
+    let row = call.with_store(move |store| store.account(&id)).await?;
+    match row {
+        Some(row) if actor.reaches(&row.account.owner) => Ok(()),
+        _ => Err(Error::rights()),
+    }
+}
+
+struct Pass {
+    call: Call,
+    what: What,
+    reach: Reach,
+    commits: Option<Commits>,
+    running: JoinSet<Result<Option<Visited>>>,
+    names: HashMap<Id, String>,
+    visited: HashSet<String>,
+    /// Visited accounts the store still lists as due.
+    still_due: u32,
+    queue: VecDeque<String>,
+    report: Report,
+    named: Result<()>,
+}
+
+impl Pass {
+    async fn run(&mut self) -> Result<()> {
+        let sessions = self.call.settings.config.limits.sessions.max(1) as usize;
+        if let Some(id) = self.what.account.clone() {
+            self.queue.push_back(id);
+        }
+        loop {
+            if self.queue.is_empty() && self.may_begin() {
+                self.read_due().await?;
+            }
+            while self.running.len() < sessions && self.may_begin() && !self.call.pump.is_full() {
+                let Some(id) = self.queue.pop_front() else { break };
+                self.begin(id);
+            }
+            if self.running.is_empty() {
+                if self.queue.is_empty() || !self.may_begin() {
+                    self.report.more |= !self.queue.is_empty();
+                    return Ok(());
+                }
+                tokio::time::sleep(POOL_WAIT).await;
+                continue;
+            }
+            let room = self.running.len() < sessions && !self.queue.is_empty() && self.may_begin();
+            tokio::select! {
+                ended = self.running.join_next_with_id() => {
+                    if let Some(ended) = ended {
+                        self.ended(ended).await?;
+                    }
+                }
+                _ = tokio::time::sleep(POOL_WAIT), if room => {}
+            }
+        }
+    }
+
+    fn may_begin(&self) -> bool {
+        self.call.deadline.halt() == Halt::Go && !self.call.pump.stopped()
+    }
+
+    async fn read_due(&mut self) -> Result<()> {
+        if self.what.account.is_some() {
+            return Ok(());
+        }
+        let (reach, now, regardless) = (self.reach.clone(), self.call.now(), self.what.regardless);
+        // With NOW every enabled account is "due" again after its visit.
+        let known = if regardless { self.visited.len() as u32 } else { self.still_due };
+        let limit = READ_AHEAD.saturating_add(known);
+        let due = self.call.with_store(move |store| store.due(&reach, now, regardless, limit)).await?;
+        self.queue.extend(due.into_iter().filter(|id| !self.visited.contains(id)));
+        Ok(())
+    }
+
+    fn begin(&mut self, id: String) {
+        let Some(commits) = self.commits.clone() else {
+            return;
+        };
+        self.visited.insert(id.clone());
+        let call = self.call.clone();
+        let (account, regardless) = (id.clone(), self.what.regardless);
+        let task = self.running.spawn(async move { visit::visit(&call, commits, account, regardless).await });
+        self.names.insert(task.id(), id);
+    }
+
+    async fn ended(
+        &mut self,
+        ended: std::result::Result<(Id, Result<Option<Visited>>), JoinError>,
+    ) -> Result<()> {
+        let id = match &ended {
+            Ok((task, _)) => self.names.remove(task),
+            Err(e) => self.names.remove(&e.id()),
+        };
+        let visited = match ended {
+            Ok((_, Ok(Some(visited)))) => visited,
+            Ok((_, Ok(None))) => {
+                self.still_due += 1;
+                return Ok(());
+            }
+            Ok((_, Err(error))) => failed(error),
+            Err(_) => match id {
+                Some(id) => self.panicked(id).await?,
+                None => return Ok(()),
+            },
+        };
+        self.count(visited);
+        Ok(())
+    }
+
+    /// A session that panicked ended itself only: the others go on (I15).
+    async fn panicked(&mut self, id: String) -> Result<Visited> {
+        let error = Error::bug(format!("the session of account {id} panicked"));
+        let now = self.call.now();
+        let shown = error.clone();
+        self.call
+            .with_store(move |store| {
+                store.update_state(&id, &mut |state| {
+                    state.outcome = Some(Outcome::Bug);
+                    state.status = shown.status.code();
+                    state.cause = shown.cause.to_owned();
+                    state.message = shown.message.clone();
+                    state.advice = shown.advice.clone();
+                    state.last_try = Some(now);
+                    state.failures += 1;
+                    // Soon again: if a message is the cause it is told apart, and then set aside.
+                    let wait = retry::wait_s(Outcome::Transient, state.failures, 0, 0.5);
+                    state.next_due = now + u64::from(wait);
+                })
+            })
+            .await?;
+        Ok(failed(error))
+    }
+
+    fn count(&mut self, visited: Visited) {
+        let report = &mut self.report;
+        report.messages_taken += visited.counts.messages_done;
+        report.messages_deferred += visited.counts.deferred;
+        report.messages_refused += visited.counts.refused;
+        report.messages_deleted += visited.counts.deleted;
+        report.bytes += visited.counts.bytes_done;
+        report.accounts_tried += 1;
+        match visited.outcome {
+            Outcome::Ok => report.accounts_ok += 1,
+            Outcome::OkMore => {
+                report.accounts_ok += 1;
+                report.more = true;
+                self.still_due += 1;
+            }
+            Outcome::Busy => {
+                report.accounts_busy += 1;
+                self.still_due += 1;
+            }
+            _ => {}
+        }
+        let Some(error) = visited.error else { return };
+        match error.status.code() {
+            -9..=-1 => report.failed_host += 1,
+            -19..=-10 => report.failed_operator += 1,
+            -29..=-20 => report.failed_user += 1,
+            -39..=-30 => report.failed_time += 1,
+            -49..=-40 => report.failed_sink += 1,
+            _ => report.failed_bug += 1,
+        }
+        if self.what.account.is_some() {
+            self.named = Err(error);
+        }
+    }
+
+    async fn next_due(&mut self) -> Result<()> {
+        let reach = self.reach.clone();
+        let account = self.what.account.clone();
+        let next = self
+            .call
+            .with_store(move |store| match account {
+                Some(id) => Ok(store.account(&id)?.and_then(|row| {
+                    let state = &row.state;
+                    let due = state.next_due.max(state.not_before).max(state.aside_until);
+                    (row.account.enabled && !state.paused).then_some(due)
+                })),
+                None => store.next_due(&reach),
+            })
+            .await?;
+        let now = self.call.now();
+        self.report.next_due_s = match next {
+            None => NEVER,
+            Some(at) if at > now => u32::try_from(at - now).unwrap_or(NEVER - 1),
+            Some(_) if self.report.more => 0,
+            Some(_) => BUSY_S,
+        };
+        Ok(())
+    }
+}
+
+fn failed(error: Error) -> Visited {
+    let outcome = match error.status {
+        Status::Cancelled | Status::Deadline => Outcome::OkMore,
+        status => Outcome::of(status),
+    };
+    Visited { outcome, error: Some(error), counts: Counts::default() }
+}
+
+async fn tell(call: &Call, kind: EventKind, report: &Report) {
+    let counts = Counts {
+        messages_done: report.messages_taken,
+        messages_total: report.messages_taken,
+        bytes_done: report.bytes,
+        bytes_total: report.bytes,
+        deferred: report.messages_deferred,
+        refused: report.messages_refused,
+        deleted: report.messages_deleted,
+    };
+    let event = Event {
+        kind,
+        account: String::new(),
+        owner: String::new(),
+        outcome: None,
+        status: 0,
+        cause: String::new(),
+        message: String::new(),
+        advice: String::new(),
+        retry_after_s: 0,
+        counts,
+    };
+    call.pump.event(event).await;
+}

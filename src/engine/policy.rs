@@ -1,0 +1,46 @@
+//! What the account's delete policy says of a message. Deletion is the only irreversible act: in doubt it waits.
+
+use super::visit::Visit;
+use crate::model::{DeletePolicy, UnixTime};
+
+const DAY_S: u64 = 24 * 3600;
+
+impl Visit {
+    /// When the policy of now lets a message recorded now be deleted; 0 is at once.
+    pub fn delete_at(&self, now: UnixTime) -> Option<UnixTime> {
+        if self.call.settings.config.always_delete {
+            return Some(0);
+        }
+        match self.row.account.delete {
+            DeletePolicy::Never => None,
+            DeletePolicy::Now => Some(0),
+            DeletePolicy::AfterDays(days) => Some(now + u64::from(days) * DAY_S),
+        }
+    }
+
+    /// A clock that jumped over a day, either way, says nothing about ages until a visit ended well.
+    pub fn suspends_deletion_by_age(&self) -> bool {
+        let last = self.row.state.last_clock;
+        last != 0 && self.call.now().abs_diff(last) > DAY_S
+    }
+
+    pub fn deletes_older(&self) -> bool {
+        self.delete_older_age_s().is_some()
+    }
+
+    /// The age at which mail recorded under a milder policy goes too, once its owner confirmed that.
+    pub fn delete_older_age_s(&self) -> Option<u64> {
+        let from = self.row.state.delete_older_from?;
+        if self.call.now() < from {
+            return None;
+        }
+        if self.call.settings.config.always_delete {
+            return Some(0);
+        }
+        match self.row.account.delete {
+            DeletePolicy::Never => None,
+            DeletePolicy::Now => Some(0),
+            DeletePolicy::AfterDays(days) => Some(u64::from(days) * DAY_S),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! From a token to a session that is logged in, and what a no of the mail server means.
+
+use super::grant;
+use super::line::Line;
+use super::login::{self, Answer, Connection};
+use super::visit::Visit;
+use crate::error::{Error, Result};
+use crate::oauth::diagnosis::{self, PopRefusal};
+use crate::pop3::{Refusal, ResponseCode};
+
+impl Visit {
+    /// A session that is logged in; a token the server refuses is renewed once.
+    pub async fn log_in(&mut self) -> Result<Connection> {
+        let mut access = grant::access(&self.call, &self.row).await?;
+        let mut renewed = false;
+        loop {
+            let mut connection = login::connect(&self.call, &self.row).await?;
+            let account = &self.row.account;
+            let answer = connection
+                .log_in(&account.server, self.provider.as_deref(), &account.user, &access.token)
+                .await?;
+            let auth_resp_code = connection.capabilities.auth_resp_code;
+            let refusal = match answer {
+                Answer::Welcome => return Ok(connection),
+                Answer::Refused(refusal) => Some(refusal),
+                Answer::Broken(e) => {
+                    Line::new("login_broken").field("account", &account.id).field("error", e).warn();
+                    None
+                }
+            };
+            let code = refusal.as_ref().and_then(|refusal| refusal.code.as_ref());
+            let about_the_token = matches!(code, None | Some(ResponseCode::Auth | ResponseCode::Other(_)));
+            if about_the_token
+                && !renewed
+                && let Some(fresh) = grant::renew_after_refusal(&self.call, &self.row, &access).await?
+            {
+                access = fresh;
+                renewed = true;
+                continue;
+            }
+            return Err(self.refused_login(&access, refusal.as_ref(), auth_resp_code));
+        }
+    }
+
+    /// `-ERR` to the credentials, or none at all, with what else is known (PROTOCOL.md B.6).
+    fn refused_login(
+        &self,
+        access: &grant::Access,
+        refusal: Option<&Refusal>,
+        auth_resp_code: bool,
+    ) -> Error {
+        let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or("", ResponseCode::name);
+        let scope_has_pop = match &self.provider {
+            Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
+            None => true,
+        };
+        let seen = PopRefusal {
+            code,
+            text: refusal.map_or("", |refusal| &refusal.text),
+            sasl_status: refusal.and_then(|refusal| refusal.sasl_status.as_deref()).unwrap_or(""),
+            auth_resp_code,
+            closed: refusal.is_none(),
+            token_age_s: self.call.now().saturating_sub(access.obtained_at),
+            token_length: access.token.len(),
+            scope_has_pop,
+            worked_before: self.row.state.last_login.is_some(),
+        };
+        diagnosis::pop_refusal(self.provider.as_deref(), &seen)
+    }
+}

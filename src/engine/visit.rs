@@ -1,0 +1,356 @@
+//! One account from its lease to its lease back: token, log-in, mailbox, and what is known of it afterwards.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::call::Call;
+use super::commit::Commits;
+use super::keys::Keys;
+use super::line::Line;
+use super::mailbox::Mailbox;
+use crate::error::{Error, Result, Status};
+use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
+use crate::oauth::provider::Provider;
+use crate::pop3::{Listing, Sizes};
+use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress};
+
+/// A lease is renewed long before it ends.
+const LEASE_S: u32 = 120;
+const RENEW_EVERY: Duration = Duration::from_secs(30);
+/// Progress is told so often, and written for other processes so often.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+const WRITE_EVERY: Duration = Duration::from_secs(2);
+const DAY_S: u64 = 24 * 3600;
+/// Leases in a row that ended without clearing before the account is set aside for a day, and before it is even
+/// where a message explains them.
+const ATTEMPTS: u32 = 3;
+const ATTEMPTS_WITH_A_MESSAGE: u32 = 10;
+
+pub struct Visit {
+    pub call: Call,
+    pub row: AccountRow,
+    pub lease: Arc<Lease>,
+    pub head: LedgerHead,
+    pub provider: Option<Arc<Provider>>,
+    pub counts: Counts,
+    /// What the store is to keep of this visit beyond its outcome.
+    learnt: Learnt,
+    lost: Arc<AtomicBool>,
+    told: Instant,
+    written: Instant,
+}
+
+#[derive(Default)]
+struct Learnt {
+    last_login: Option<UnixTime>,
+    login_delay_s: u32,
+    first_done: bool,
+    resetting: Option<Option<u32>>,
+    reset_question: Option<bool>,
+}
+
+/// How a visit ended, for the report.
+#[derive(Debug)]
+pub struct Visited {
+    pub outcome: Outcome,
+    pub error: Option<Error>,
+    pub counts: Counts,
+}
+
+/// Visits an account. `None`: there was nothing to visit (gone, disabled, or no longer due).
+pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) -> Result<Option<Visited>> {
+    let name = LeaseName::Account(id.clone());
+    let now = call.now();
+    let Some(lease) = call.with_store(move |store| store.lease(&name, now, LEASE_S)).await? else {
+        Line::new("busy").field("account", &id).debug();
+        return Ok(Some(Visited { outcome: Outcome::Busy, error: None, counts: Counts::default() }));
+    };
+    let lease = Arc::new(lease);
+    let account = id.clone();
+    let found = call
+        .with_store(move |store| {
+            let row = store.account(&account)?;
+            let head = store.ledger(&account)?;
+            let key = store.digest_key(&account)?;
+            let open = store.open_rows(&account, head.generation)?;
+            Ok((row, head, key, open))
+        })
+        .await;
+    let (row, head, key, open) = match found {
+        Ok((Some(row), head, key, open)) => (row, head, key, open),
+        Ok((None, ..)) => return give_back(call, lease, None).await,
+        // Removed between the lease and now.
+        Err(e) if e.status == Status::Rights => return give_back(call, lease, None).await,
+        Err(e) => return Err(e),
+    };
+    // Another process may have been here while we waited for our turn.
+    if !is_due(&row, now, regardless) {
+        return give_back(call, lease, None).await;
+    }
+    let provider = match row.account.provider() {
+        Some(id) => call.provider(id).map(Some),
+        None => Ok(None),
+    };
+    let mut visit = Visit {
+        call: call.clone(),
+        row,
+        lease: lease.clone(),
+        head,
+        provider: None,
+        counts: Counts::default(),
+        learnt: Learnt::default(),
+        lost: Arc::new(AtomicBool::new(false)),
+        told: Instant::now(),
+        written: Instant::now(),
+    };
+    let renewing = visit.keep_the_lease();
+    visit.tell(EventKind::AccountBegin, None, None).await;
+    let keys = Keys::new(&key, visit.head.number, visit.head.generation);
+    let collected = match provider {
+        Err(e) => Err(e),
+        Ok(provider) => {
+            visit.provider = provider;
+            match visit.refuse_after_deaths(&open) {
+                Err(e) => Err(e),
+                Ok(()) => visit.collect(keys, commits, open).await,
+            }
+        }
+    };
+    drop(renewing);
+    visit.finish(collected).await.map(Some)
+}
+
+async fn give_back(call: &Call, lease: Arc<Lease>, answer: Option<Visited>) -> Result<Option<Visited>> {
+    call.with_store(move |store| store.release(&lease, true)).await?;
+    Ok(answer)
+}
+
+fn is_due(row: &AccountRow, now: UnixTime, regardless: bool) -> bool {
+    let state = &row.state;
+    row.account.enabled
+        && !state.paused
+        && state.not_before <= now
+        && state.aside_until <= now
+        && (regardless || state.next_due <= now)
+}
+
+impl Visit {
+    async fn collect(&mut self, keys: Keys, commits: Commits, open: Vec<LedgerRow>) -> Result<bool> {
+        let connection = self.log_in().await?;
+        let capabilities = connection.capabilities.clone();
+        self.learnt.last_login = Some(self.call.now());
+        let known = self.provider.as_ref().map_or(0, |provider| provider.login_delay_s);
+        self.learnt.login_delay_s = capabilities.login_delay_s.unwrap_or(0).max(known);
+        let retr_is_final = self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
+            || capabilities.expire_days == Some(0);
+        let probing = self.row.state.deferral.is_some();
+        let mut mailbox = Mailbox {
+            connection,
+            keys: Arc::new(keys),
+            commits,
+            listing: Listing::default(),
+            sizes: Sizes::default(),
+            rows: Default::default(),
+            pending: VecDeque::new(),
+            committing: VecDeque::new(),
+            changed: deaths_counted(open, self.call.now()),
+            deletable: Vec::new(),
+            recorded_here: Vec::new(),
+            retr_is_final,
+            unrecorded: 0,
+            accepted: false,
+            deferrals: 0,
+            probing,
+            trouble: None,
+            severed: false,
+            started: Instant::now(),
+            asked: 0,
+            visit: self,
+        };
+        mailbox.write_changed().await?;
+        mailbox.collect().await
+    }
+
+    /// Three visits in a row that ended with the process, and no message to blame: not again today.
+    fn refuse_after_deaths(&mut self, open: &[LedgerRow]) -> Result<()> {
+        let attempts = self.lease.attempts;
+        let in_hand = open.iter().any(|row| row.state == RowState::InHand);
+        let limit = if in_hand { ATTEMPTS_WITH_A_MESSAGE } else { ATTEMPTS };
+        if attempts < limit {
+            return Ok(());
+        }
+        Err(Error::new(
+            Status::Internal,
+            "account.set_aside",
+            format!("{attempts} visits in a row ended without coming to an end; the account is set aside for a day"),
+        )
+        .advice("See the log for what ended the process during these visits."))
+    }
+
+    fn keep_the_lease(&self) -> Renewing {
+        let call = self.call.clone();
+        let lease = self.lease.clone();
+        let lost = self.lost.clone();
+        Renewing(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEW_EVERY).await;
+                let lease = lease.clone();
+                let now = call.now();
+                let kept = call.with_store(move |store| store.renew(&lease, now, LEASE_S)).await;
+                if !matches!(kept, Ok(true)) {
+                    lost.store(true, Ordering::Release);
+                    return;
+                }
+            }
+        }))
+    }
+
+    pub fn lease_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    pub fn lose_lease(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    pub fn pipelines(&self, announced: bool) -> bool {
+        match self.row.account.pipelining {
+            Pipelining::Off => false,
+            Pipelining::On => true,
+            _ => announced,
+        }
+    }
+
+    /// What the store is to keep of this visit beyond its outcome.
+    pub fn learn(&self, state: &mut crate::store::AccountState) {
+        if self.learnt.last_login.is_some() {
+            state.last_login = self.learnt.last_login;
+        }
+        if self.learnt.first_done {
+            state.first_done = true;
+        }
+        if let Some(resetting) = self.learnt.resetting {
+            state.resetting = resetting;
+        }
+        if let Some(question) = self.learnt.reset_question {
+            state.reset_question = question;
+            state.reset_answer = None;
+        }
+    }
+
+    pub fn login_delay_s(&self) -> u32 {
+        self.learnt.login_delay_s
+    }
+
+    pub fn first_listing_done(&mut self) {
+        self.learnt.first_done = true;
+        self.learnt.resetting = Some(None);
+        self.row.state.resetting = None;
+        self.row.state.first_done = true;
+    }
+
+    /// A suspected reset is decided; `before` is the generation whose digests still tell known messages.
+    pub fn reset_decided(&mut self, before: Option<u32>) {
+        self.row.state.resetting = before;
+        self.row.state.reset_answer = None;
+        self.row.state.reset_question = false;
+        self.learnt.resetting = Some(before);
+        self.learnt.reset_question = Some(false);
+    }
+
+    pub fn ask_about_reset(&mut self) {
+        self.learnt.reset_question = Some(true);
+    }
+
+    /// Before the first message of a new generation is taken: a death from here on must find it.
+    pub async fn save_resetting(&self) -> Result<()> {
+        let lease = self.lease.clone();
+        let resetting = self.row.state.resetting;
+        self.call
+            .with_store(move |store| {
+                store.update_state_fenced(&lease, &mut |state| state.resetting = resetting)
+            })
+            .await
+            .map(|_| ())
+    }
+
+    /// Counts of a message that arrived, told and written now and then.
+    pub async fn progress(&mut self, octets: u64) -> Result<()> {
+        self.counts.bytes_total += octets;
+        self.counts.messages_total += 1;
+        if self.told.elapsed() < TELL_EVERY {
+            return Ok(());
+        }
+        self.told = Instant::now();
+        self.call.pump.event_if_room(self.event(EventKind::Progress, None, None));
+        if self.written.elapsed() < WRITE_EVERY {
+            return Ok(());
+        }
+        self.written = Instant::now();
+        let progress = Progress { at: self.call.now(), counts: self.counts };
+        let lease = self.lease.clone();
+        let step = move |store: &dyn crate::store::Store| {
+            store.update_state_fenced(&lease, &mut |state| state.progress = Some(progress))
+        };
+        if !self.call.with_store(step).await? {
+            self.lose_lease();
+        }
+        Ok(())
+    }
+
+    pub async fn set_aside(&self, row: &LedgerRow) {
+        let uidl = row.uidl.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        let message =
+            format!("a message of {} bytes (UIDL {uidl}) ended three sessions: {}", row.size, row.reason);
+        Line::new("set_aside").field("account", &self.row.account.id).field("text", &message).warn();
+        let error = Error::new(Status::Transient, "message.set_aside", message)
+            .advice("All other mail is collected. This message is tried again once a day and never deleted.");
+        self.tell(EventKind::SetAside, None, Some(&error)).await;
+    }
+
+    pub async fn tell(&self, kind: EventKind, outcome: Option<Outcome>, error: Option<&Error>) {
+        self.call.pump.event(self.event(kind, outcome, error)).await;
+    }
+
+    fn event(&self, kind: EventKind, outcome: Option<Outcome>, error: Option<&Error>) -> Event {
+        Event {
+            kind,
+            account: self.row.account.id.clone(),
+            owner: self.row.account.owner.clone(),
+            outcome,
+            status: error.map_or(0, |error| error.status.code()),
+            cause: error.map_or(String::new(), |error| error.cause.to_owned()),
+            message: error.map_or(String::new(), |error| error.message.clone()),
+            advice: error.map_or(String::new(), |error| error.advice.clone()),
+            retry_after_s: error.map_or(0, |error| error.retry_after_s),
+            counts: self.counts,
+        }
+    }
+}
+
+/// Rows in hand whose RETR was the one under way when a session died: that counts against the message.
+fn deaths_counted(open: Vec<LedgerRow>, now: UnixTime) -> Vec<LedgerRow> {
+    open.into_iter()
+        .filter(|row| row.state == RowState::InHand && row.begun)
+        .map(|mut row| {
+            row.begun = false;
+            row.ends += 1;
+            if row.ends >= super::retrieve::ENDS {
+                row.state = RowState::SetAside;
+                row.not_before = now + super::retrieve::ASIDE_S;
+                row.reason = "the process ended three times while it was being fetched".to_owned();
+            }
+            row
+        })
+        .collect()
+}
+
+struct Renewing(tokio::task::JoinHandle<()>);
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

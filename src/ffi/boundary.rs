@@ -1,0 +1,214 @@
+//! The threshold every call steps over: size of `err`, the instance, its process, one call at a time, and no panic
+//! beyond it (I4).
+//!
+//! No lock is taken here: one atomic holds the process whose call is running. So a child forked during a call finds
+//! the parent's number there and never waits for a thread it does not have.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use log::Level;
+use multipop_abi as abi;
+
+use super::log as lines;
+use super::sink::{Callbacks, HostSide};
+use super::sized::{Place, null};
+use super::status::tell;
+use crate::engine::call::SystemClock;
+use crate::error::{Error, Result, Status};
+use crate::service::Instance;
+
+/// What a `multipop_t *` points to.
+pub struct Door {
+    /// The process whose call is running; 0 between calls.
+    running: AtomicU32,
+    botched: AtomicBool,
+    refused_destroys: AtomicU32,
+    cancel: Arc<AtomicBool>,
+    host: HostSide,
+    instance: Instance,
+}
+
+/// Whether a call consumes a cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Short,
+    /// Ends within a second of a cancel, and consumes it whatever it answers.
+    Long,
+}
+
+impl Door {
+    pub fn new(host: HostSide) -> Door {
+        let instance = Instance::new(&host.name, Arc::new(SystemClock));
+        Door {
+            running: AtomicU32::new(0),
+            botched: AtomicBool::new(false),
+            refused_destroys: AtomicU32::new(0),
+            cancel: instance.cancel_flag(),
+            host,
+            instance,
+        }
+    }
+
+    fn enter(&self) -> Result<Running<'_>> {
+        let this = std::process::id();
+        match self.running.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => {}
+            Err(process) if process == this => {
+                return Err(Error::new(
+                    Status::State,
+                    "state.running",
+                    "another call runs on this instance, or this one came from a callback",
+                )
+                .advice("Use one instance for each thread that calls; they may share a store."));
+            }
+            Err(_) => {
+                return Err(Error::new(
+                    Status::Forked,
+                    "forked",
+                    "this process was forked while a call was running",
+                )
+                .advice("Fork between calls, or make an instance of its own in the child."));
+            }
+        }
+        let running = Running(self);
+        if self.botched.load(Ordering::Acquire) {
+            return Err(botched());
+        }
+        Ok(running)
+    }
+}
+
+/// One call, until it is dropped.
+struct Running<'a>(&'a Door);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(0, Ordering::Release);
+    }
+}
+
+/// Runs one call. `work` reads the arguments, too, so that a second call is refused before anything is read.
+///
+/// # Safety
+/// `mp` is NULL or came from `multipop_init` and was not destroyed; `err` as in `Place::new`.
+pub unsafe fn call(
+    mp: *mut abi::Instance,
+    err: *mut abi::Error,
+    reach: Reach,
+    work: impl FnOnce(&Instance, &mut Callbacks<'_>) -> Result<()>,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let err = match unsafe { Place::new(err) } {
+        Ok(place) => place,
+        Err(error) => return error.status.code(),
+    };
+    // SAFETY: a non-NULL `mp` points to the `Door` that `multipop_init` leaked.
+    let outcome = match unsafe { mp.cast::<Door>().as_ref() } {
+        None => Err(null("the instance")),
+        Some(door) => in_call(door, reach, work),
+    };
+    tell(&err, &outcome)
+}
+
+fn in_call(
+    door: &Door,
+    reach: Reach,
+    work: impl FnOnce(&Instance, &mut Callbacks<'_>) -> Result<()>,
+) -> Result<()> {
+    let running = door.enter()?;
+    let mut callbacks = Callbacks::new(&door.host);
+    let outcome = caught(&door.host, || work(&door.instance, &mut callbacks));
+    if callbacks.botched || outcome.is_none() {
+        door.botched.store(true, Ordering::Release);
+    }
+    if reach == Reach::Long {
+        door.cancel.store(false, Ordering::Release);
+    }
+    if door.refused_destroys.swap(0, Ordering::AcqRel) > 0 {
+        door.host.line(
+            Level::Error,
+            "event=destroy_refused text=\"multipop_destroy was called while a call was running\"",
+        );
+    }
+    drop(running);
+    outcome.unwrap_or_else(|| Err(panicked()))
+}
+
+/// The same for what has no instance yet.
+///
+/// # Safety
+/// `err` as in `Place::new`.
+pub unsafe fn without_instance(err: *mut abi::Error, work: impl FnOnce() -> Result<()>) -> i32 {
+    // SAFETY: the caller's promise.
+    let err = match unsafe { Place::new(err) } {
+        Ok(place) => place,
+        Err(error) => return error.status.code(),
+    };
+    let outcome = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => outcome,
+        Err(payload) => {
+            // A payload may panic when it is dropped.
+            std::mem::forget(payload);
+            Err(panicked())
+        }
+    };
+    tell(&err, &outcome)
+}
+
+/// `None` after a panic, which was told to the host.
+fn caught<T>(host: &HostSide, work: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => Some(done),
+        Err(payload) => {
+            // A payload may panic when it is dropped.
+            std::mem::forget(payload);
+            let line = lines::take_panic();
+            host.line(Level::Error, line.as_deref().unwrap_or("event=panic"));
+            None
+        }
+    }
+}
+
+/// # Safety
+/// `mp` is NULL or came from `multipop_init` and was not destroyed. Safe in a signal handler.
+pub unsafe fn cancel(mp: *mut abi::Instance) {
+    // SAFETY: a non-NULL `mp` points to the `Door` that `multipop_init` leaked.
+    if let Some(door) = unsafe { mp.cast::<Door>().as_ref() } {
+        door.cancel.store(true, Ordering::Release);
+    }
+}
+
+/// # Safety
+/// `mp` is NULL or came from `multipop_init` and was not destroyed.
+pub unsafe fn destroy(mp: *mut abi::Instance) {
+    let door = mp.cast::<Door>();
+    // SAFETY: a non-NULL `mp` points to the `Door` that `multipop_init` leaked.
+    let Some(held) = (unsafe { door.as_ref() }) else {
+        return;
+    };
+    let this = std::process::id();
+    match held.running.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
+        Ok(_) => {}
+        // The running call tells the host, on the thread where callbacks belong.
+        Err(process) if process == this => {
+            held.refused_destroys.fetch_add(1, Ordering::AcqRel);
+            return;
+        }
+        Err(_) => return,
+    }
+    // SAFETY: no call runs, and none can begin: `running` is ours and stays so.
+    let freed = catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(door) })));
+    if let Err(payload) = freed {
+        std::mem::forget(payload);
+    }
+}
+
+fn panicked() -> Error {
+    Error::bug("a panic was caught at the library's door; see the log line before this one")
+}
+
+fn botched() -> Error {
+    Error::bug("an earlier call on this instance met a fault; it can only be destroyed")
+}
