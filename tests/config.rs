@@ -369,9 +369,12 @@ fn an_account_is_completed_from_provider_owner_and_defaults() {
 fn an_owner_belongs_to_one_realm() {
     let mut json = base();
     json["accounts"] = json!({
-        "a": { "owner": "bob", "provider": "blues", "user": "u", "realm": "blue" },
-        "b": { "owner": "bob", "provider": "m365", "user": "u", "realm": "default" },
+        "a": { "owner": "bob", "provider": "blues", "user": "u" },
+        "b": { "owner": "bob", "provider": "blues", "user": "u", "realm": "blue" },
     });
+    let accounts = Config::read(&json.to_string()).unwrap().accounts.unwrap();
+    assert!(accounts.iter().all(|account| account.realm == "blue"), "named with one, meant for all");
+    json["accounts"]["a"]["realm"] = json!("default");
     let error = Config::read(&json.to_string()).unwrap_err();
     assert!(error.message.contains("one realm only"), "{}", error.message);
 }

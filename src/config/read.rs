@@ -201,36 +201,31 @@ fn providers(
     Ok(providers)
 }
 
-/// In order of id.
+/// In order of id. An owner's realm named with one account is that of his others.
 fn accounts(field: Field, config: &Config) -> Read<Vec<Account>> {
-    let mut accounts = BTreeMap::new();
-    let mut realm_of: BTreeMap<String, String> = BTreeMap::new();
+    let mut forms = BTreeMap::new();
+    let mut realms: BTreeMap<String, String> = BTreeMap::new();
     for (id, field) in field.entries()? {
         words::id(&id, &field)?;
         let mut members = field.members()?;
-        let owner_field = members.need("owner", "the user this mailbox belongs to")?;
-        let owner = words::owner_name(&owner_field)?;
+        let owner = words::owner_name(&members.need("owner", "the user this mailbox belongs to")?)?;
         let form = AccountForm::read(&mut members)?;
         members.finish()?;
-        let realm = match &form.realm {
-            Some(realm) => realm.clone(),
-            None => config.realm_by_domain(&owner).to_owned(),
-        };
-        let frame = Frame {
-            id: &id,
-            owner: &owner,
-            realm: realm_of.entry(owner.clone()).or_insert(realm.clone()),
-            kept: None,
-        };
-        let account = form.for_operator(config, &frame)?;
-        if form.realm.is_none() && *frame.realm != realm {
-            let what = format!(
-                "this owner stands in realm {:?} by another account; name the realm here too",
-                frame.realm
-            );
-            return Err(owner_field.fault(what));
+        if let Some(realm) = &form.realm {
+            let first = realms.entry(owner.clone()).or_insert_with(|| realm.clone());
+            if first != realm {
+                let what = format!(
+                    "another account has this owner in realm {first:?}; an owner belongs to one realm only"
+                );
+                return Err(form.fault("realm", what));
+            }
         }
-        accounts.insert(id.clone(), account);
+        forms.insert(id, (owner, form));
     }
-    Ok(accounts.into_values().collect())
+    let mut accounts = Vec::with_capacity(forms.len());
+    for (id, (owner, form)) in &forms {
+        let realm = realms.get(owner).map_or_else(|| config.realm_by_domain(owner), String::as_str);
+        accounts.push(form.for_operator(config, &Frame { id, owner, realm, kept: None })?);
+    }
+    Ok(accounts)
 }
