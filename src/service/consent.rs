@@ -84,6 +84,7 @@ impl Instance {
         self.run(host, |call| async move {
             let row = visible(&call, &actor, id).await?;
             let answered = confirm::confirm(&call, &actor, row, session).await;
+            answered.log(id);
             let (result, json) = answered.into_parts();
             result.map(|()| json)
         })

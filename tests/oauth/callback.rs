@@ -167,3 +167,34 @@ fn a_provider_s_no_is_explained() {
     assert_eq!(error.status, Status::Config);
     assert!(!error.message.contains('\n'));
 }
+
+proptest::proptest! {
+    /// Whatever else stands between them, and in whatever order, the same answer is read.
+    #[test]
+    fn order_and_company_of_parameters_mean_nothing(
+        noise in proptest::collection::vec(("[a-z]{1,8}x", "[ -~]{0,12}"), 0..6),
+        code in "[!-~]{1,40}", state in "[A-Za-z0-9_-]{43}", seed in 0usize..1000,
+    ) {
+        let own = [("View", "OAuth"), ("AuthRequest", "Office365")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let mut pairs: Vec<(String, String)> = own.into_iter().chain(noise).collect();
+        for (name, value) in [("code", &code), ("state", &state)] {
+            pairs.insert(seed % (pairs.len() + 1), (name.to_owned(), value.clone()));
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        for uri in [format!("/WorldClient.dll?{query}"), query] {
+            let read = code_of(&uri, None).unwrap();
+            proptest::prop_assert_eq!(read, (code.clone(), state.clone()));
+        }
+    }
+
+    #[test]
+    fn no_text_can_make_it_panic(uri in ".{0,200}", form in proptest::option::of(".{0,100}")) {
+        for uri in [uri.clone(), format!("/WorldClient.dll?state=S1&{uri}"), format!("state=S1&{uri}")] {
+            let _ = code_of_any(&uri, form.as_deref());
+        }
+    }
+}
+
+fn code_of_any(uri: &str, form: Option<&str>) -> Result<(), Error> {
+    read(uri, form)?.answer(&microsoft(), REGISTERED).map(|_| ())
+}

@@ -85,6 +85,9 @@ fn i11_a_wrong_answer_uses_the_state_up() {
     assert_eq!(world.bring(&mixed, SESSION).cause(), "callback.code_and_error");
     // The good answer hears what the first one heard.
     assert_eq!(world.bring(&uri, SESSION).cause(), "callback.code_and_error");
+    let half = world.sign_in(ALICE);
+    assert_eq!(world.bring_form(&half, Some("code=x"), SESSION).cause(), "callback.mixed");
+    assert_eq!(world.bring(&half, SESSION).cause(), "callback.mixed");
     assert!(world.grant(GrantSlot::Active).is_none());
     assert_eq!(world.idp.journal().count("authorization_code"), 0);
 }

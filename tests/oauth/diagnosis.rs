@@ -191,13 +191,16 @@ fn response_codes_are_believed_and_trouble_is_never_a_lost_consent() {
         assert_eq!(error.status, status, "{code}");
         assert_eq!(error.provider_code, format!("[{code}]"));
     }
-    let generic = provider(&generic());
+    let by_another = provider(&generic());
     let old = PopRefusal { code: "AUTH", token_age_s: 4000, ..EXCHANGE };
-    assert_eq!(pop_refusal(Some(&generic), &old).status, Status::Consent);
+    assert_eq!(pop_refusal(Some(&by_another), &old).status, Status::Consent);
     let fresh = PopRefusal { token_age_s: 2, ..old };
-    assert_eq!(pop_refusal(Some(&generic), &fresh).status, Status::Policy);
+    assert_eq!(pop_refusal(Some(&by_another), &fresh).status, Status::Policy);
     // RFC 3206 §6
     let unmarked = PopRefusal { code: "", auth_resp_code: true, ..old };
-    assert_eq!(pop_refusal(Some(&generic), &unmarked).status, Status::Transient);
+    assert_eq!(pop_refusal(Some(&by_another), &unmarked).status, Status::Transient);
+    let gmail =
+        PopRefusal { code: "SYS/PERM", text: "Your account is not enabled for POP access.", ..EXCHANGE };
+    assert_eq!(pop_refusal(Some(&provider(&config("google"))), &gmail).cause, "mailbox.pop_off");
     assert_eq!(pop_refusal(None, &EXCHANGE).cause, "config.token_file");
 }

@@ -95,6 +95,25 @@ fn i10_a_holder_that_died_is_waited_for_no_longer() {
 }
 
 #[test]
+fn i10_a_rotated_token_that_could_not_be_stored_is_not_used() {
+    let world = World::entra();
+    world.connect();
+    world.clock.pass(3700);
+    let database = rusqlite::Connection::open(world.folder.path().join("store.db")).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER planted BEFORE INSERT ON grants BEGIN SELECT RAISE(ABORT, 'planted'); END",
+        )
+        .unwrap();
+    let error = token_of(&world).unwrap_err();
+    assert!(error.message.contains("planted"), "{error}");
+    assert_eq!(refreshes(&world), 1);
+    database.execute_batch("DROP TRIGGER planted").unwrap();
+    // What was stored before still works.
+    token_of(&world).unwrap();
+}
+
+#[test]
 fn i10_a_refresh_whose_answer_is_lost_keeps_the_old_token() {
     let world = World::entra();
     world.connect();

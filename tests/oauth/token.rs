@@ -157,3 +157,21 @@ fn i03_a_token_shows_itself_in_no_debug_line() {
     let token = with(json!({"refresh_token": "RT-secret"})).unwrap();
     assert!(!format!("{token:?}").contains("RT-secret"));
 }
+
+proptest::proptest! {
+    /// Bytes of any kind end in a token or a cause; nothing of them is in the message.
+    #[test]
+    fn i03_no_answer_can_make_it_panic_or_show_itself(
+        status in 100u16..600, body in proptest::collection::vec(proptest::num::u8::ANY, 0..200), secret in "[A-Za-z0-9]{20}",
+    ) {
+        let shown = format!(r#"{{"access_token":["{secret}"],"token_type":"Bearer","refresh_token":"{secret}"}}"#);
+        for body in [body, shown.into_bytes()] {
+            let answer = HttpAnswer { status, body, ..HttpAnswer::default() };
+            if let Err(refusal) = read_token(&microsoft(), &answer, "s", NOW) {
+                proptest::prop_assert!(!refusal.error.cause.is_empty() && !refusal.dead);
+                let secret_left = format!("{refusal:?}").contains(&secret);
+                proptest::prop_assert!(!secret_left);
+            }
+        }
+    }
+}

@@ -4,4 +4,6 @@
 mod suite;
 
 mod processes;
+mod refused;
+mod sealed;
 mod sqlite;

@@ -39,7 +39,8 @@ enum Verb {
         #[arg(long)]
         owner: String,
         /// The account's JSON, or - to read it from stdin
-        json: String,
+        #[arg(value_name = "JSON")]
+        account: String,
     },
     /// Remove an account, its grant and its ledger
     Remove { id: String },
@@ -69,8 +70,8 @@ impl Accounts {
                 };
                 list(&mut instance, &query, console)
             }
-            Verb::Put { id, owner, json } => {
-                instance.account_put(actor, owner, id, &text(json)?)?;
+            Verb::Put { id, owner, account } => {
+                instance.account_put(actor, owner, id, &text(account)?)?;
                 console.say(&format!("{id}: stored"));
                 console.object(&json!({"type": "account", "account": id, "done": "put"}));
                 Ok(())
@@ -92,8 +93,37 @@ impl Accounts {
 
 fn list(instance: &mut Instance, query: &Query<'_>, console: &Console) -> Done {
     let answer = instance.accounts(query)?;
-    told(console, &answer);
+    let listed: Option<Value> = serde_json::from_str(&answer).ok().filter(|_| !console.json);
+    let Some(accounts) = listed.as_ref().and_then(|listed| listed["accounts"].as_array()) else {
+        told(console, &answer);
+        return Ok(());
+    };
+    for account in accounts {
+        let text = |name: &str| account[name].as_str().unwrap_or("-").to_owned();
+        let columns = [text("id"), text("owner"), text("user"), text("server"), state(account)];
+        console.say(&columns.join("  "));
+    }
     Ok(())
+}
+
+/// What a person wants to know first.
+fn state(account: &Value) -> String {
+    let state = &account["state"];
+    let mut words = Vec::new();
+    if account["enabled"] == false {
+        words.push("disabled".to_owned());
+    }
+    if state["paused"] == true {
+        words.push("paused".to_owned());
+    }
+    for need in state["needs"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        words.push(format!("needs {}", need.replace('_', " ")));
+    }
+    if words.is_empty() {
+        words.push(state["outcome"].as_str().unwrap_or("not visited yet").to_owned());
+    }
+    words.push(format!("{} messages so far", state["messages_taken"]));
+    words.join(", ")
 }
 
 /// The library's JSON: as it is in one line for scripts, spread out for people.

@@ -58,14 +58,15 @@ impl Fetch {
         let mut instance = opened::open(common, console, config, progress)?;
         interrupt.cancels(instance.canceller())?;
         let what = What { actor: &self.actor, account, deadline_s: self.deadline, now };
-        match (&self.maildir, &self.lmtp) {
+        let done = match (&self.maildir, &self.lmtp) {
             (Some(maildir), _) => what.fetch(&mut instance, Maildir::new(address(maildir)?), console),
             (None, Some(lmtp)) => {
                 let place = Place::parse(lmtp).map_err(|why| Trouble::here(why, "Correct --lmtp."))?;
                 what.fetch(&mut instance, Lmtp::new(place), console)
             }
             (None, None) => Err(Trouble::here("no sink", "Give --maildir or --lmtp.")),
-        }
+        };
+        done.map(|_| ())
     }
 }
 
@@ -87,7 +88,13 @@ pub struct What<'a> {
 }
 
 impl What<'_> {
-    fn fetch<S: Sink>(&self, instance: &mut Instance, sink: S, console: &Console) -> Done {
+    /// The report, if nothing went wrong anywhere.
+    pub fn fetch<S: Sink>(
+        &self,
+        instance: &mut Instance,
+        sink: S,
+        console: &Console,
+    ) -> Result<Report, Trouble> {
         let mut sink = Listening { sink, stopped: None };
         let fetched = instance.fetch_once(self.actor, self.account, self.deadline_s, self.now, &mut sink)?;
         let Fetched { result, report } = fetched;
@@ -110,7 +117,7 @@ impl What<'_> {
             return Err(trouble);
         }
         match exit_code(&report) {
-            0 => Ok(()),
+            0 => Ok(report),
             code => Err(Trouble::told(code)),
         }
     }

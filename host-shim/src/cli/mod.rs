@@ -11,13 +11,16 @@ use multipop_host::library::{Level, Load};
 mod accounts;
 mod authorize;
 mod console;
+mod demo;
 mod fetch;
 mod interrupt;
 mod key;
 mod landing;
+mod mock;
 mod opened;
 mod outcome;
 mod progress;
+mod stage;
 mod state;
 
 use console::Console;
@@ -62,6 +65,10 @@ enum How {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The whole journey with mock servers: no network, no root
+    Demo(demo::Demo),
+    /// Run the mock servers, for developers of hosts
+    Mock(mock::Mock),
     /// Make a key file: 32 random bytes in hex, mode 0600; never overwrites
     Key(key::Key),
     /// List, put, remove accounts, or act on one
@@ -84,6 +91,8 @@ pub fn run() -> ExitCode {
     };
     let console = Console::new(cli.common.json, cli.common.level());
     let done = match cli.command {
+        Command::Demo(command) => command.run(&cli.common, &console),
+        Command::Mock(command) => command.run(&console),
         Command::Key(command) => command.run(&console),
         Command::Accounts(command) => command.run(&cli.common, &console),
         Command::Authorize(command) => command.run(&cli.common, &console),
@@ -117,3 +126,15 @@ impl Common {
 }
 
 type Done = Result<(), Trouble>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_argument_is_at_odds_with_another() {
+        Cli::command().debug_assert();
+    }
+}

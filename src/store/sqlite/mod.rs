@@ -59,7 +59,7 @@ impl SqliteStore {
         SqliteStore::open_at(path, keys, now).map_err(|error| fault::at(path, error))
     }
 
-    fn open_at(path: &Path, keys: &KeyRing, _now: UnixTime) -> Result<SqliteStore> {
+    fn open_at(path: &Path, keys: &KeyRing, now: UnixTime) -> Result<SqliteStore> {
         let locks = LockFile::new(files::lock_file(path)?);
         files::make_if_missing(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -76,9 +76,9 @@ impl SqliteStore {
         )?;
         connection.set_prepared_statement_cache_capacity(64);
         if schema::standing(&connection)? != Standing::Current {
-            files::wait_for(&locks, lease::SCHEMA, PATIENCE)?;
+            let _alone = files::wait_for(&locks, lease::SCHEMA, PATIENCE)?;
             write_ahead(&connection)?;
-            schema::bring_up(&mut connection)?;
+            schema::bring_up(&mut connection, now)?;
         }
         prove_keys(&connection, keys)?;
         Ok(SqliteStore {

@@ -1,15 +1,26 @@
 //! OAuth 2.0: providers, addresses, answers and causes without a network; consent and grants with a mock provider.
 
+#[path = "oauth/authorize.rs"]
 mod authorize;
+#[path = "oauth/callback.rs"]
 mod callback;
+#[path = "oauth/consent.rs"]
 mod consent;
+#[path = "oauth/diagnosis.rs"]
 mod diagnosis;
+#[path = "oauth/grant.rs"]
 mod grant;
+#[path = "oauth/identity.rs"]
 mod identity;
+#[path = "oauth/names.rs"]
 mod names;
+#[path = "oauth/network.rs"]
 mod network;
+#[path = "oauth/provider.rs"]
 mod provider;
+#[path = "oauth/token.rs"]
 mod token;
+#[path = "oauth/world.rs"]
 mod world;
 
 use multipop::config::ProviderConfig;

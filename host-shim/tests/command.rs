@@ -1,0 +1,259 @@
+//! `multipop-host` as a person or a script runs it, with the built library and the mock servers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use multipop_host::mock::TokenTable;
+use multipop_host::mock::pki::Pki;
+use multipop_host::mock::pop3::{Moment, Place, Script, Server, Verb};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const USER: &str = "alice@contoso.example";
+
+fn host(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_multipop-host"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Cargo puts it beside this test when the whole workspace is built.
+fn library() -> PathBuf {
+    let library = std::env::current_exe().unwrap().with_file_name("libmultipop.so");
+    assert!(library.exists(), "build the workspace first: {} is missing", library.display());
+    library
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    let lines = String::from_utf8(output.stdout.clone()).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+struct House {
+    folder: TempDir,
+    pop: Server,
+}
+
+impl House {
+    fn new(messages: usize) -> House {
+        let folder = TempDir::new().unwrap();
+        let (pki, tokens) = (Pki::new().unwrap(), TokenTable::new());
+        let pop = Server::start(&pki, &tokens, Script::dovecot()).unwrap();
+        pop.mailboxes().fill(USER, messages, 4096, 1);
+        tokens.accept("let-me-in", USER);
+        fs::write(folder.path().join("ca.pem"), pki.ca_pem()).unwrap();
+        fs::write(folder.path().join("token"), "let-me-in").unwrap();
+        fs::set_permissions(folder.path().join("token"), fs::Permissions::from_mode(0o600)).unwrap();
+        House { folder, pop }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn fetch(&self, more: &[&str]) -> Command {
+        let library = library();
+        let (server, ca, token) = (self.pop.address().to_string(), self.path("ca.pem"), self.path("token"));
+        let (maildir, state) = (self.path("Maildir"), self.path("state"));
+        let mut command = command(&["fetch", "--library", library.to_str().unwrap(), "--json"]);
+        command.args(["--server", &server, "--ca-file", &ca, "--user", USER, "--token-file", &token]);
+        command.args(["--maildir", &maildir, "--state", &state]).args(more);
+        command
+    }
+
+    fn taken(&self, more: &[&str]) -> u64 {
+        let output = self.fetch(more).output().unwrap();
+        let objects = objects(&output);
+        let report = objects.last().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{report}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(report["type"], "report");
+        report["report"]["messages_taken"].as_u64().unwrap()
+    }
+
+    /// How often each message is in `new`, by its Message-ID.
+    fn stored(&self) -> BTreeMap<String, usize> {
+        let mut stored = BTreeMap::new();
+        for entry in fs::read_dir(self.folder.path().join("Maildir/new")).unwrap() {
+            let text = String::from_utf8_lossy(&fs::read(entry.unwrap().path()).unwrap()).into_owned();
+            let id = text.lines().find(|line| line.starts_with("Message-ID:")).unwrap().to_owned();
+            *stored.entry(id).or_default() += 1;
+        }
+        stored
+    }
+}
+
+#[test]
+fn wrong_arguments_are_named_and_answer_1() {
+    let wrong: [(&[&str], &str); 6] = [
+        (&[], "Usage"),
+        (&["collect"], "collect"),
+        (&["fetch"], "--config"),
+        (&["fetch", "--config", "c", "--maildir", "m", "--lmtp", "l"], "--lmtp"),
+        (&["fetch", "--server", "h:1", "--maildir", "m"], "--state"),
+        (&["fetch", "--config", "c", "--server", "h:1", "--maildir", "m"], "--server"),
+    ];
+    for (arguments, named) in wrong {
+        let output = host(arguments);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(words.contains(named), "{arguments:?}: {words}");
+    }
+    let help = host(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Exit status"));
+}
+
+#[test]
+fn a_key_is_made_once() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("key");
+    let make = || host(&["key", file.to_str().unwrap()]);
+    assert_eq!(make().status.code(), Some(0));
+    let key = fs::read_to_string(&file).unwrap();
+    assert!(key.trim().len() == 64 && key.trim().bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = make();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("never overwritten"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), key);
+}
+
+#[test]
+fn a_library_that_is_none_is_named() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("libnone.so");
+    fs::write(&file, "not a library").unwrap();
+    for load in ["raw", "checked"] {
+        let config = folder.path().join("c.json");
+        let output = host(&[
+            "accounts",
+            "--config",
+            config.to_str().unwrap(),
+            "list",
+            "--library",
+            file.to_str().unwrap(),
+            "--load",
+            load,
+            "--json",
+        ]);
+        assert_eq!(output.status.code(), Some(1));
+        let error = &objects(&output)[0]["error"];
+        assert_eq!(error["cause"], "library.load");
+        assert!(error["message"].as_str().unwrap().contains("libnone.so"), "{error}");
+    }
+}
+
+#[test]
+fn only_what_is_new_is_fetched_and_nothing_else_is_written() {
+    let house = House::new(20);
+    assert_eq!(house.taken(&[]), 20);
+    assert_eq!(house.taken(&["--load", "checked"]), 0);
+    house.pop.mailboxes().fill(USER, 3, 4096, 1000);
+    assert_eq!(house.taken(&[]), 3);
+    assert!(house.stored().values().all(|count| *count == 1));
+    assert_eq!(house.stored().len(), 23);
+    assert_eq!(house.pop.mailboxes().uidls(USER).len(), 23, "left at the server");
+    let mut there: Vec<_> =
+        fs::read_dir(house.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    there.sort();
+    assert_eq!(there, ["Maildir", "ca.pem", "state", "token"]);
+    assert_eq!(fs::metadata(house.path("state")).unwrap().permissions().mode() & 0o077, 0);
+    assert_eq!(house.taken(&["--delete"]), 0);
+}
+
+#[test]
+fn raw_and_checked_loading_give_the_same_transcript() {
+    let transcript = |load: &str| {
+        let house = House::new(5);
+        let output = house.fetch(&["--load", load]).output().unwrap();
+        let events: Vec<(String, String)> = objects(&output)
+            .iter()
+            .filter(|object| object["event"] != "progress")
+            .map(|object| {
+                (object["type"].to_string() + &object["event"].to_string(), object["outcome"].to_string())
+            })
+            .collect();
+        (events, house.pop.journal().lines(), house.stored())
+    };
+    let raw = transcript("raw");
+    assert_eq!(raw, transcript("checked"));
+    assert!(raw.1.iter().any(|line| line.contains("RETR")));
+}
+
+#[test]
+fn a_kill_in_the_middle_loses_nothing_and_doubles_nothing() {
+    for moment in [Place::new(Verb::Retr, Moment::BeforeReply), Place::new(Verb::Quit, Moment::BeforeReply)] {
+        let house = House::new(12);
+        let stop = house.pop.stop_at(moment);
+        let mut child = house.fetch(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        assert!(stop.reached(std::time::Duration::from_secs(60)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        stop.release();
+        house.taken(&[]);
+        assert_eq!(house.stored().len(), 12);
+        assert!(house.stored().values().all(|count| *count == 1));
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_fetch_tidily() {
+    let house = House::new(12);
+    let stop = house.pop.stop_at(Place::new(Verb::Retr, Moment::BeforeReply));
+    let child = house.fetch(&[]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(stop.reached(std::time::Duration::from_secs(60)));
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    stop.release();
+    assert_eq!(output.status.code(), Some(30));
+    assert_eq!(objects(&output).last().unwrap()["error"]["status"], -31);
+    house.taken(&[]);
+    assert_eq!(house.stored().len(), 12);
+}
+
+#[test]
+fn an_lmtp_server_that_is_not_there_costs_no_download() {
+    let house = House::new(3);
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (server, state) = (house.pop.address().to_string(), house.path("state"));
+    let (ca, token, library) = (house.path("ca.pem"), house.path("token"), library());
+    let mut command =
+        command(&["fetch", "--json", "--library", library.to_str().unwrap(), "--lmtp", &nowhere]);
+    command.args(["--server", &server, "--ca-file", &ca, "--user", USER, "--token-file", &token]);
+    let output = command.args(["--state", &state]).output().unwrap();
+    assert_eq!(output.status.code(), Some(40), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = objects(&output).pop().unwrap();
+    assert!(report["stop_reason"].as_str().unwrap().contains(&nowhere), "{report}");
+    assert_eq!(house.pop.journal().count(Verb::Retr), 0);
+}
+
+#[test]
+fn the_demo_ends_with_messages_in_the_maildir_it_names() {
+    for load in ["raw", "checked"] {
+        let folder = TempDir::new().unwrap();
+        let library = library();
+        let output = host(&[
+            "demo",
+            "--json",
+            "--load",
+            load,
+            "--library",
+            library.to_str().unwrap(),
+            "--dir",
+            folder.path().join("demo").to_str().unwrap(),
+        ]);
+        let last = objects(&output).pop().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{last}");
+        assert_eq!(last["messages"], 43);
+        let maildir = Path::new(last["maildir"].as_str().unwrap()).join("new");
+        assert_eq!(fs::read_dir(maildir).unwrap().count(), 43);
+    }
+}
