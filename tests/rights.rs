@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use multipop::config::Config;
 use multipop::engine::call::Clock;
 use multipop::engine::pump::{Cookie, Host};
+use multipop::engine::settings::Settings;
 use multipop::error::{Error, Status};
 use multipop::model::{Answer, Event, LedgerRow, Message, OPERATOR, Reply, RowState};
 use multipop::secret::KeyBytes;
@@ -454,6 +456,34 @@ fn i14_a_token_goes_to_its_providers_hosts_for_the_operator_too() {
     let mut config = house.config();
     config["accounts"]["fixed"]["server"] = json!("evil.example:995");
     refused(&house, house.configure(&config), Status::Config, "config.invalid", &before);
+}
+
+#[test]
+fn i14_an_account_of_a_former_configuration_takes_no_token_elsewhere() {
+    let house = House::new();
+    let account = |json: &Value| Config::read(&json.to_string()).unwrap().accounts.unwrap().remove(0);
+    let mut config = house.config();
+    let put = account(&config);
+    let by_file = {
+        let mut config = house.config();
+        config["accounts"]["fixed"] =
+            json!({ "owner": ALICE, "token_file": "/t", "server": "pop.old.example:995", "user": "u" });
+        account(&config)
+    };
+    let prove = |json: &Value| Settings::prove(Config::read(&json.to_string()).unwrap()).unwrap();
+    assert!(prove(&config).tls_of_account(&put).is_ok());
+    assert!(prove(&config).tls_of_account(&by_file).is_ok());
+    config["accounts"] = json!({});
+    config["servers"] = json!(["pop.new.example"]);
+    config["providers"]["staff"]["servers"] = json!(["pop.new.example:995"]);
+    let narrowed = prove(&config);
+    assert_eq!(narrowed.tls_of_account(&put).unwrap_err().cause, "config.provider_server");
+    assert_eq!(narrowed.tls_of_account(&by_file).unwrap_err().cause, "config.server_unlisted");
+    config["providers"]["staff"] = house.config()["providers"]["staff"].clone();
+    config["providers"]["staff"]["realm"] = json!("blue");
+    assert_eq!(prove(&config).tls_of_account(&put).unwrap_err().cause, "config.provider_server");
+    config["providers"].as_object_mut().unwrap().remove("staff");
+    assert_eq!(prove(&config).tls_of_account(&put).unwrap_err().cause, "config.provider_missing");
 }
 
 #[test]

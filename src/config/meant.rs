@@ -52,7 +52,7 @@ impl AccountForm {
         };
         let may_go_there = match &source {
             TokenSource::Provider(_) => servers.contains(&(host.clone(), port)),
-            TokenSource::File(_) => config.servers.is_empty() || config.lists_server(&host, port),
+            TokenSource::File(_) => config.may_take_token_files(&host, port),
         };
         if !may_go_there {
             let listed = match &source {

@@ -101,6 +101,11 @@ impl Config {
         let with_port = words::host_port_text(host, port);
         self.servers.iter().any(|listed| *listed == with_port || listed == host)
     }
+
+    /// Whether an account whose token comes from a file may be there.
+    pub fn may_take_token_files(&self, host: &str, port: u16) -> bool {
+        self.servers.is_empty() || self.lists_server(host, port)
+    }
 }
 
 impl Text<'_> {
