@@ -18,8 +18,7 @@ pub struct Instance {
 
 /// `multipop_error_t`: caller-owned detail of a failed call.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Error {
     pub struct_size: u32,
     pub status: i32,
@@ -33,8 +32,7 @@ pub struct Error {
 
 /// `multipop_event_t`: what happened, for the host's own pages, notices and progress bars.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Event {
     pub struct_size: u32,
     pub kind: u32,
@@ -57,8 +55,7 @@ pub struct Event {
 
 /// `multipop_host_t`: what the host offers the instance.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Host {
     pub struct_size: u32,
     pub log_level: u32,
@@ -70,8 +67,7 @@ pub struct Host {
 
 /// `multipop_query_t`: which accounts `multipop_accounts` is to list.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Query {
     pub struct_size: u32,
     pub limit: u32,
@@ -83,8 +79,7 @@ pub struct Query {
 
 /// `multipop_authorize_t`: the consent to start.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Authorize {
     pub struct_size: u32,
     pub flags: u32,
@@ -95,8 +90,7 @@ pub struct Authorize {
 
 /// `multipop_callback_t`: the provider's answer as the host's web server received it.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Callback {
     pub struct_size: u32,
     pub reserved: u32,
@@ -107,8 +101,7 @@ pub struct Callback {
 
 /// `multipop_fetch_t`: what a fetch is to cover.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Fetch {
     pub struct_size: u32,
     pub flags: u32,
@@ -120,8 +113,7 @@ pub struct Fetch {
 
 /// `multipop_message_t`: what is known of a message before its bytes.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Message {
     pub struct_size: u32,
     pub flags: u32,
@@ -139,8 +131,7 @@ pub struct Message {
 
 /// `multipop_reason_t`: the host's words for an answer that is not a plain yes.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Reason {
     pub struct_size: u32,
     pub reserved: u32,
@@ -149,8 +140,7 @@ pub struct Reason {
 
 /// `multipop_sink_t`: where messages go.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Sink {
     pub struct_size: u32,
     pub reserved: u32,
@@ -181,8 +171,7 @@ pub struct Sink {
 
 /// `multipop_report_t`: what a fetch did.
 #[repr(C)]
-#[derive(Clone, Copy)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub struct Report {
     pub struct_size: u32,
     pub next_due_s: u32,
