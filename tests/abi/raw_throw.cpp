@@ -1,5 +1,5 @@
-// A C++ host that lets an exception leave a callback, which the header forbids: raw_throw LIBRARY DIR. It must die on
-// the spot, before the exception has gone through the library.
+// A C++ host that lets an exception leave a callback, which the header forbids: raw_throw LIBRARY DIR. It must die
+// on the spot, before the exception has gone through the library.
 #include "multipop.h"
 
 #include <cstdio>
