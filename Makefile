@@ -44,7 +44,7 @@ test-needs:
 	tests/real/install
 
 test: test-needs
-	CARGO=$(CARGO) CARGO_TARGET_DIR=$(TARGET) tests/real/run
+	CARGO=$(CARGO) tests/real/run
 
 check:
 	$(CARGO) fmt --all --check

@@ -92,11 +92,11 @@ extern "C" {
 /* ---- Status --------------------------------------------------------------------------------------------------
  *
  * 0 or negative. The tens say who can help; treat a code you do not know by its ten, for a later library may have
- * more of them. MULTIPOP_WHO(status) is that ten: 0, -10, -20, ... -50.
+ * more of them. MULTIPOP_WHO(status) is 0 for success, -1 for the host's program, else that ten: -10, ... -50.
  */
 typedef int32_t multipop_status_t;
 
-#define MULTIPOP_WHO(status) ((status) / 10 * 10)
+#define MULTIPOP_WHO(status) ((status) < 0 && (status) > -10 ? -1 : (status) / 10 * 10)
 
 #define MULTIPOP_OK 0
 
@@ -301,12 +301,13 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM; `session` must be the
  *                    consent's browser-session token
  *     pause, resume  collection; tokens are kept fresh meanwhile
- *     offer_again    messages the sink refused come again
- *     delete_older   the policy takes in older mail, with the "count" the person was shown; begins after a grace
+ *     offer_again    messages the sink refused come again: all of them, or the one with this "uidl"
+ *     delete_older   the policy takes in older mail, with the "count" the person was shown; begins after a grace.
+ *                    Without a count it only answers it
  *     keep_older     takes delete_older back
- *     uidl_reset     the operator's answer where a server seems to have renumbered the mailbox
+ *     uidl_reset     the operator's answer where a server seems to have renumbered the mailbox: "same_mail"
  *
- * `session` is NULL for all but confirm. Answers JSON in `*out`.
+ * `session` is NULL for all but confirm. Answers JSON in `*out` ($defs/acted of config.schema.json).
  * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm), E_STORE. */
 multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const char *id, const char *session,
                                        const char *json, char **out, multipop_error_t *err);

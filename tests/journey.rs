@@ -8,8 +8,10 @@ mod rig;
 mod host;
 
 use host::Host;
+use rig::server;
 
 const ALICE: &str = "alice@contoso.example";
+const BOB: &str = "bob@contoso.example";
 const SESSION: &str = "the-browser-session-of-alice";
 
 const OK: i32 = 0;
@@ -128,6 +130,29 @@ fn a_stopped_mail_server_is_transient() {
     host.rig.dovecot.restart();
     let fetched = host.fetch();
     assert_eq!((fetched.status(), fetched.number("taken")), (OK, 1), "{fetched:?}");
+}
+
+#[test]
+fn a_consent_completes_while_another_instance_fetches_a_gigabyte() {
+    const MESSAGES: u64 = 128;
+    let host = Host::new("xoauth2");
+    host.connect();
+    let line = [b"0123456789abcdef".repeat(4).as_slice(), b"\r\n"].concat();
+    let mut message = b"Subject: eight MiB\r\n\r\n".to_vec();
+    message.extend(line.repeat(8 * 1024 * 1024 / line.len() + 1));
+    host.rig.dovecot.deliver_often(ALICE, &message, MESSAGES);
+
+    let mut fetch = host.spawn(&["fetch", "alice", "-"]);
+    let login = format!("Login: user=<{ALICE}>");
+    let log = host.rig.dovecot.log_file.clone();
+    server::wait_until("the fetch", &mut fetch, &log, || host.rig.dovecot.log().contains(&login));
+    host.connect_account("bob", BOB);
+    let still = fetch.try_wait().expect("the fetch's state").is_none();
+    assert!(still, "the fetch was over before the consent: nothing was shown");
+
+    let fetched = host.finish(fetch);
+    assert_eq!((fetched.status(), fetched.number("taken")), (OK, MESSAGES), "{fetched:?}");
+    assert!(fetched.number("bytes") >= 1 << 30, "{fetched:?}");
 }
 
 #[test]

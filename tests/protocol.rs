@@ -17,6 +17,8 @@ mod pipelining;
 mod replies;
 #[path = "protocol/split.rs"]
 mod split;
+#[path = "protocol/tls.rs"]
+mod tls;
 #[path = "protocol/transcripts.rs"]
 mod transcripts;
 #[path = "protocol/wire.rs"]

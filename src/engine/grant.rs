@@ -163,14 +163,14 @@ async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<St
 fn over(row: &AccountRow) -> Error {
     let error = Error::new(Status::Consent, "consent.revoked", "the provider ended this account's sign-in")
         .advice("Sign in to the mailbox again.");
-    if row.state.status != Status::Consent.code() || row.state.cause.is_empty() {
-        return error;
-    }
-    Error {
-        cause: diagnosis::known_cause(&row.state.cause),
-        provider_code: row.state.provider_code.clone(),
-        advice: row.state.advice.clone(),
-        ..error
+    match diagnosis::known_cause(&row.state.cause) {
+        Some(cause) if row.state.status == Status::Consent.code() => Error {
+            cause,
+            provider_code: row.state.provider_code.clone(),
+            advice: row.state.advice.clone(),
+            ..error
+        },
+        _ => error,
     }
 }
 

@@ -124,7 +124,7 @@ pub fn field(header: &[u8], name: &str) -> Option<Vec<u8>> {
             value.extend_from_slice(next.trim_ascii());
             lines.next();
         }
-        return Some(value);
+        return Some(value.trim_ascii().to_vec());
     }
     None
 }

@@ -147,7 +147,8 @@ impl Connection {
                 Status::Transient,
                 "server.unwelcome",
                 format!("{} turned the connection away: {}", server.host, refusal.text),
-            )),
+            )
+            .provider_code(refusal.code.map_or(String::new(), |code| format!("[{}]", code.name())))),
             _ => Err(out_of_step()),
         }
     }

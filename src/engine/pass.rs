@@ -63,6 +63,7 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     // The committer ends after its last commit, when nobody can send to it any more.
     pass.commits = None;
     if committer.await.is_err() {
+        call.pump.botch();
         return Err(Error::bug("the committer panicked; see the log line before this one"));
     }
     ran?;

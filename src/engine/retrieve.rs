@@ -79,6 +79,9 @@ impl Mailbox<'_> {
 
     fn window(&self) -> usize {
         let announced = self.connection.capabilities.pipelining;
+        if self.connection.wire.session().ends_doubtfully() {
+            return 1;
+        }
         if self.visit.pipelines(announced) && self.accepted && !self.is_careful() { WINDOW } else { 1 }
     }
 

@@ -125,7 +125,7 @@ impl<'a> Tickets<'a> {
     pub fn tell_dropped_lines(&mut self) {
         let count = self.shared.dropped_lines.swap(0, Ordering::Relaxed);
         if count > 0 && self.shared.log_level >= log::Level::Warn {
-            self.host.log(log::Level::Warn, &format!("event=log_lines_dropped count={count}"));
+            self.host.log(log::Level::Warn, &format!("event=lines_dropped lines={count}"));
         }
     }
 

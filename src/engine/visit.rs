@@ -22,7 +22,6 @@ const RENEW_EVERY: Duration = Duration::from_secs(30);
 /// Progress is told so often, and written for other processes so often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 const WRITE_EVERY: Duration = Duration::from_secs(2);
-const DAY_S: u64 = 24 * 3600;
 /// Leases in a row that ended without clearing before the account is set aside for a day, and before it is even
 /// where a message explains them.
 const ATTEMPTS: u32 = 3;

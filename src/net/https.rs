@@ -44,7 +44,12 @@ impl Https {
         let host = request.uri().host().unwrap_or("the provider").to_owned();
         let unreachable = |e: reqwest::Error| {
             // The address of the request may hold nothing secret, but says nothing more either.
-            diagnosis::unreachable(&format!("{host}: {}", chain(&e.without_url())))
+            let e = e.without_url();
+            let what = format!("{host}: {}", chain(&e));
+            if is_about_certificate(&e) {
+                return diagnosis::untrusted(&what);
+            }
+            diagnosis::unreachable(&what)
         };
         let request = reqwest::Request::try_from(request)
             .map_err(|e| Error::bug(format!("request to {host}: {}", chain(&e))))?;
@@ -72,6 +77,16 @@ impl Https {
 
 fn bad_client(e: &reqwest::Error) -> Error {
     Error::new(crate::error::Status::Config, "config.https", format!("HTTPS cannot be set up: {}", chain(e)))
+}
+
+fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An `io::Error` is asked for what it carries: its own `source` skips that.
+    let carried = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .map(|inner| inner as &(dyn std::error::Error + 'static));
+    matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+        || carried.or(error.source()).is_some_and(is_about_certificate)
 }
 
 /// An error and what lies under it, in one line.

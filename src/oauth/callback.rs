@@ -21,6 +21,7 @@ pub struct Callback {
     query: Vec<(String, String)>,
     /// The provider's own parameters: from the form body if there is one, else from the query.
     answer: Vec<(String, String)>,
+    has_form: bool,
     state: Secret,
 }
 
@@ -47,19 +48,12 @@ pub fn read(uri: &str, form: Option<&str>) -> Result<Callback> {
     let (before, fragment) = uri.split_once('#').unwrap_or((uri, ""));
     let (path, query) = split(before);
     let query = pairs(query);
-    let answer = match form {
-        None => query.clone(),
-        Some(form) => {
-            if let Some((name, _)) = query.iter().find(|(name, _)| is_answer(name)) {
-                let what = format!("brings {name:?} in its address although it has a form body");
-                return refuse("callback.mixed", &what);
-            }
-            pairs(form)
-        }
-    };
-    let state = match only(&answer, "state")? {
+    let answer = form.map_or_else(|| query.clone(), pairs);
+    // A form whose state stands in the address is refused later, and uses its consent up like any wrong answer.
+    let state = match only(&answer, "state")?.or(only(&query, "state")?) {
         Some(state) => Secret::new(state.to_owned()),
-        None if is_admin_consent(&answer) => return Err(stray_admin_consent()),
+        // An administrator who consented from the provider's own pages comes back without our state.
+        None if is_admin_consent(&answer) => return Err(diagnosis::admin_consented()),
         None if fragment.contains("state=") => {
             return refuse(
                 "callback.fragment",
@@ -68,7 +62,7 @@ pub fn read(uri: &str, form: Option<&str>) -> Result<Callback> {
         }
         None => return refuse("callback.no_state", "names no state"),
     };
-    Ok(Callback { path: path.map(str::to_owned), query, answer, state })
+    Ok(Callback { path: path.map(str::to_owned), query, answer, has_form: form.is_some(), state })
 }
 
 impl Callback {
@@ -79,6 +73,12 @@ impl Callback {
     /// What the answer says, if it came to the redirect URI of its consent and from the provider it was asked of.
     pub fn answer(&self, provider: &Provider, redirect_uri: &str) -> Result<Answer> {
         self.check_address(redirect_uri)?;
+        if self.has_form
+            && let Some((name, _)) = self.query.iter().find(|(name, _)| is_answer(name))
+        {
+            let what = format!("brings {name:?} in its address although it has a form body");
+            return refuse("callback.mixed", &what);
+        }
         for name in redirect::ANSWER_PARAMETERS {
             only(&self.answer, name)?;
         }
@@ -168,9 +168,4 @@ fn is_admin_consent(pairs: &[(String, String)]) -> bool {
 fn refuse<T>(cause: &'static str, what: &str) -> Result<T> {
     Err(Error::new(Status::Callback, cause, format!("the answer brought back from the provider {what}"))
         .advice("Nothing was changed. Please start the sign-in again from your mailbox settings."))
-}
-
-/// An administrator who consented from the provider's own pages comes back without our state.
-fn stray_admin_consent() -> Error {
-    diagnosis::admin_consented()
 }

@@ -5,10 +5,11 @@
 
 use serde_json::{Map, Value};
 
-use super::aadsts::{self, Class, Row};
+use super::aadsts::{self, Class};
 use super::provider::Provider;
 use super::retry_after;
 use super::token::HttpAnswer;
+use super::verdict::{self, Verdict};
 use crate::error::{Error, Status};
 use crate::model::UnixTime;
 
@@ -53,12 +54,25 @@ pub fn unreachable(what: &str) -> Error {
     )
 }
 
+/// Its certificate does not hold, so nothing was sent. Time may heal it, and no grant suffers.
+pub fn untrusted(what: &str) -> Error {
+    Error::new(
+        Status::Transient,
+        "provider.certificate",
+        format!("the identity provider's certificate does not hold: {what}"),
+    )
+    .advice(
+        "If the provider has a private authority, or a proxy opens TLS, the operator must name that authority as \
+         ca_file; also check this machine's clock.",
+    )
+}
+
 /// The token endpoint answered something other than a token.
 pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) -> Box<Refusal> {
     let wait_s = retry_after::seconds(answer, now);
     let trouble = matches!(answer.status, 408 | 429) || answer.status >= 500;
     let members = match serde_json::from_slice(&answer.body) {
-        Ok(Value::Object(members)) if !answer.truncated => members,
+        Ok(Value::Object(members)) if !answer.truncated && !(300..400).contains(&answer.status) => members,
         _ if trouble => return busy(answer.status, wait_s).into(),
         _ => return not_understood(answer.status).into(),
     };
@@ -175,8 +189,8 @@ fn number_in(description: &str) -> Option<u32> {
 }
 
 fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
-    let mut verdict = by_error(said.error);
-    if let Some(refined) = by_suberror(said.suberror) {
+    let mut verdict = verdict::by_error(said.error);
+    if let Some(refined) = verdict::by_suberror(said.suberror) {
         verdict = refined;
     }
     // Numbers are Microsoft's alone.
@@ -207,112 +221,6 @@ fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
         claims: (!said.claims.is_empty()).then(|| said.claims.to_owned()),
         description: printable(said.description, 400),
     })
-}
-
-struct Verdict {
-    class: Class,
-    cause: &'static str,
-    advice: &'static str,
-    wait_s: u32,
-}
-
-impl From<&'static Row> for Verdict {
-    fn from(row: &'static Row) -> Verdict {
-        Verdict { class: row.class, cause: row.cause, advice: row.advice, wait_s: row.wait_s }
-    }
-}
-
-/// PROTOCOL.md A.11, decision 3.
-fn by_error(error: &str) -> Verdict {
-    let (class, cause, advice) = match error {
-        "temporarily_unavailable" | "server_error" | "slow_down" => (
-            Class::Time,
-            "provider.trouble",
-            "The identity provider has trouble; multipop tries again by itself.",
-        ),
-        "invalid_grant" | "expired_token" | "bad_verification_code" => (
-            Class::User,
-            "consent.revoked",
-            "The permission is no longer valid at the provider: it was withdrawn or expired. Sign in again.",
-        ),
-        "interaction_required" | "login_required" | "account_selection_required" => (
-            Class::User,
-            "consent.interaction",
-            "The provider wants to ask something. Sign in again and answer its questions.",
-        ),
-        "consent_required" => (
-            Class::User,
-            "consent.missing",
-            "Sign in again and agree to the access. If the page says that an administrator must agree, send him \
-             the link for administrators.",
-        ),
-        "access_denied" | "authorization_declined" => (
-            Class::User,
-            "consent.declined",
-            "The access was declined. Sign in again and agree if mail is to be collected.",
-        ),
-        "invalid_client" => (
-            Class::Config,
-            "config.client_secret",
-            "The provider does not accept this application: check client_id and the client secret's file.",
-        ),
-        "unauthorized_client" | "unsupported_grant_type" | "unsupported_response_type" => (
-            Class::Config,
-            "config.client",
-            "The application's registration at the provider does not allow this kind of sign-in.",
-        ),
-        "invalid_scope" | "invalid_resource" | "invalid_target" => (
-            Class::Config,
-            "config.scope",
-            "The provider does not accept the scopes; check them in the configuration and the registration.",
-        ),
-        _ => (
-            Class::Config,
-            "config.request",
-            "The provider does not understand the request; check endpoints and extra parameters.",
-        ),
-    };
-    Verdict { class, cause, advice, wait_s: 0 }
-}
-
-fn by_suberror(suberror: &str) -> Option<Verdict> {
-    let (class, cause, advice) = match suberror {
-        "consent_required" => (
-            Class::User,
-            "consent.missing",
-            "Sign in again and agree to the access. If the page says that an administrator must agree, send him \
-             the link for administrators.",
-        ),
-        "message_only" | "basic_action" | "additional_action" => (
-            Class::User,
-            "consent.interaction",
-            "The provider wants to tell or ask something. Sign in again and answer its questions.",
-        ),
-        "user_password_expired" => (
-            Class::User,
-            "consent.password_expired",
-            "Set a new password at the provider first, then sign in again.",
-        ),
-        "bad_token" => (
-            Class::User,
-            "consent.revoked",
-            "The permission is no longer valid at the provider. Sign in again.",
-        ),
-        "token_expired" => (Class::User, "consent.expired", "The permission expired. Sign in again."),
-        "client_mismatch" => (
-            Class::Config,
-            "config.client_mismatch",
-            "The permission belongs to another application: client_id was changed. Set it back, or sign in again.",
-        ),
-        "device_authentication_failed" | "protection_policy_required" => (
-            Class::Admin,
-            "provider.device_policy",
-            "A device policy of the organisation refuses a mail server's access; its administrator must exempt \
-             this application.",
-        ),
-        _ => return None,
-    };
-    Some(Verdict { class, cause, advice, wait_s: 0 })
 }
 
 fn busy(status: u16, wait_s: u32) -> Error {

@@ -45,6 +45,15 @@ pub fn pop_refusal(provider: Option<&Provider>, seen: &PopRefusal<'_>) -> Error 
         };
         Error::new(status, cause, words.clone()).advice(advice).provider_code(code)
     };
+    // Gmail says it behind [SYS/PERM], which alone tells less.
+    if has(seen.text, "not enabled for pop") {
+        return error(
+            Status::Policy,
+            "mailbox.pop_off",
+            "Enable POP in the mailbox's settings (Gmail: Forwarding and POP/IMAP). In an organisation its \
+             administrator may have to allow it.",
+        );
+    }
     if let Some((status, cause, advice, wait_s)) = by_code(seen.code) {
         return error(status, cause, advice).retry_after(wait_s);
     }
@@ -111,12 +120,6 @@ pub fn pop_refusal(provider: Option<&Provider>, seen: &PopRefusal<'_>) -> Error 
             "mailbox.pop_off",
             "The sign-in is right, the mailbox refuses: POP is off for it (Set-CASMailbox -PopEnabled $true), the \
              user name is another mailbox's, or it is not in Exchange Online. The administrator can see which.",
-        ),
-        Some(Profile::Google) if has(seen.text, "not enabled for pop") => error(
-            Status::Policy,
-            "mailbox.pop_off",
-            "Enable POP in Gmail: Settings, Forwarding and POP/IMAP. In an organisation its administrator may have \
-             to allow it.",
         ),
         Some(Profile::Google | Profile::Generic) if seen.token_age_s < FRESH_S => error(
             Status::Policy,

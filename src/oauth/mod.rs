@@ -13,3 +13,4 @@ mod redirect;
 mod retry_after;
 mod rules;
 pub mod token;
+mod verdict;

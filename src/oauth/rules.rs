@@ -2,16 +2,19 @@
 //!
 //! A rule that is broken is told with the path of the member and what is expected; nothing is repaired silently.
 
+mod parameters;
+mod place;
+mod scopes;
+
 use url::Url;
 
 use super::profile::{self, Defaults};
-use super::provider::{
-    ClientAuthentication, IssuerRule, MechanismRule, Provider, ResponseMode, TENANT_ID, is_guid,
-};
+use super::provider::{ClientAuthentication, MechanismRule, Provider, ResponseMode};
 use super::redirect;
 use crate::config::ProviderConfig;
 use crate::error::{Error, Result, Status};
 use crate::secret::Secret;
+use place::Place;
 
 /// What files of the configuration hold for a provider, read at `configure`.
 #[derive(Debug, Default)]
@@ -92,24 +95,6 @@ impl Provider {
     }
 }
 
-/// Scopes that are no resource's (OpenID Connect Core §5.4, §11).
-const IDENTITY_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
-
-/// Parameters of an authorization request that are ours; `prompt` is merged with what a call asks for.
-const OUR_PARAMETERS: [&str; 11] = [
-    "client_id",
-    "response_type",
-    "response_mode",
-    "redirect_uri",
-    "scope",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "login_hint",
-    "claims",
-];
-
 #[derive(Clone, Copy)]
 struct Rules<'a> {
     config: &'a ProviderConfig,
@@ -159,110 +144,6 @@ impl Rules<'_> {
         Ok(secrets)
     }
 
-    fn scopes(&self, defaults: &Defaults) -> Result<Vec<String>> {
-        let scopes: Vec<String> = match &self.config.scopes {
-            Some(scopes) => scopes.clone(),
-            None => defaults.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        };
-        if scopes.is_empty() {
-            return self.broken("scopes", "must name what allows POP at this provider");
-        }
-        for (at, scope) in scopes.iter().enumerate() {
-            // RFC 6749 §3.3
-            if scope.is_empty() || !is_printable(scope) || scope.contains(['"', '\\']) {
-                return self.broken(&format!("scopes[{at}]"), "must be one scope without spaces");
-            }
-            if scopes[..at].contains(scope) {
-                return self.broken(&format!("scopes[{at}]"), "stands twice");
-            }
-        }
-        let microsoft = defaults.profile.is_microsoft();
-        let mut resources: Vec<String> = Vec::new();
-        for scope in scopes.iter().filter(|scope| !IDENTITY_SCOPES.contains(&scope.as_str())) {
-            let resource = match Url::parse(scope) {
-                Ok(url) => url.host_str().unwrap_or(scope).to_ascii_lowercase(),
-                Err(_) if microsoft => {
-                    return self.broken(
-                        "scopes",
-                        format!(
-                            "{scope:?} names no resource, which means Microsoft Graph, whose tokens no mail \
-                             server takes; write https://outlook.office.com/{scope}"
-                        ),
-                    );
-                }
-                Err(_) => continue,
-            };
-            if !resources.contains(&resource) {
-                resources.push(resource);
-            }
-        }
-        if resources.len() > 1 {
-            return self.broken(
-                "scopes",
-                format!("must belong to one resource, not to {}", resources.join(" and ")),
-            );
-        }
-        if microsoft && resources.is_empty() {
-            return self.broken("scopes", "must name POP.AccessAsUser.All with its resource");
-        }
-        if microsoft && !scopes.iter().any(|scope| scope == "offline_access") {
-            return self.broken("scopes", "must hold offline_access, or Microsoft gives no refresh token");
-        }
-        Ok(scopes)
-    }
-
-    /// The parameters to add, and the values of `prompt` among them.
-    fn authorize_parameters(
-        &self,
-        defaults: &Defaults,
-        scopes: &[String],
-    ) -> Result<(Vec<(String, String)>, Vec<String>)> {
-        let mut all: Vec<(String, String)> = defaults
-            .authorize_parameters
-            .iter()
-            .filter(|(name, _)| !self.config.authorize_parameters.iter().any(|(own, _)| own == name))
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        for (name, value) in &self.config.authorize_parameters {
-            if name.is_empty() || OUR_PARAMETERS.contains(&name.as_str()) {
-                return self.broken(
-                    &format!("authorize_parameters.{name}"),
-                    "is set by multipop itself and may not be given",
-                );
-            }
-            if !value.is_empty() {
-                all.push((name.clone(), value.clone()));
-            }
-        }
-        let named = all.iter().any(|(name, _)| name == "prompt");
-        let mut prompts: Vec<String> = Vec::new();
-        all.retain(|(name, value)| {
-            if name == "prompt" {
-                prompts.extend(value.split_ascii_whitespace().map(str::to_owned));
-            }
-            name != "prompt"
-        });
-        if prompts.iter().any(|prompt| prompt == "select_account") {
-            return self.broken(
-                "authorize_parameters.prompt",
-                "select_account cannot be combined with login_hint, which is always sent; a host asks for it \
-                 with MULTIPOP_AUTHORIZE_CHOOSE_ACCOUNT",
-            );
-        }
-        if prompts.iter().any(|prompt| prompt == "none") {
-            return self.broken("authorize_parameters.prompt", "none would show the person nothing");
-        }
-        if defaults.profile.is_microsoft() && prompts.len() > 1 {
-            return self.broken("authorize_parameters.prompt", "must be one value at Microsoft");
-        }
-        // OpenID Connect Core §11: offline_access is ignored without the consent page.
-        let asks_offline = scopes.iter().any(|scope| scope == "offline_access");
-        if !named && asks_offline && !defaults.profile.is_microsoft() {
-            prompts.push("consent".to_owned());
-        }
-        Ok((all, prompts))
-    }
-
     fn servers(&self, defaults: &Defaults) -> Result<Vec<(String, u16)>> {
         let all: Vec<String> = match &self.config.servers {
             Some(servers) => servers.clone(),
@@ -282,124 +163,6 @@ impl Rules<'_> {
         Ok(servers)
     }
 }
-
-/// What depends on authority and tenant.
-struct Place<'a> {
-    rules: Rules<'a>,
-    defaults: &'static Defaults,
-    authority: String,
-    tenant: String,
-}
-
-impl<'a> Place<'a> {
-    fn new(rules: Rules<'a>, defaults: &'static Defaults) -> Result<Place<'a>> {
-        let config = rules.config;
-        let entra = !defaults.authority.is_empty();
-        for (member, given) in [("authority", &config.authority), ("tenant", &config.tenant)] {
-            if given.is_some() && !entra {
-                return rules.broken(member, "belongs to the Microsoft profiles");
-            }
-        }
-        let authority = config.authority.as_deref().unwrap_or(defaults.authority);
-        if entra {
-            address(authority).or_else(|why| rules.broken("authority", why))?;
-        }
-        let tenant = config.tenant.as_deref().unwrap_or(defaults.tenant);
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if entra && (tenant.is_empty() || !tenant.chars().all(is_name)) {
-            return rules.broken(
-                "tenant",
-                "must be organizations, common, consumers, a tenant's id or one of its domains",
-            );
-        }
-        Ok(Place {
-            rules,
-            defaults,
-            authority: authority.trim_end_matches('/').to_owned(),
-            tenant: tenant.to_ascii_lowercase(),
-        })
-    }
-
-    /// PROTOCOL.md A.3
-    fn has_personal_accounts(&self) -> bool {
-        matches!(self.tenant.as_str(), "common" | "consumers" | PERSONAL_TENANT)
-    }
-
-    fn optional(&self, member: &str, given: &Option<String>, default: &str) -> Result<Option<Url>> {
-        self.filled(member, given, default, &self.tenant)
-    }
-
-    fn required(&self, member: &str, given: &Option<String>, default: &str) -> Result<Url> {
-        match self.optional(member, given, default)? {
-            Some(url) => Ok(url),
-            None => self.rules.broken(member, "is missing; this profile has no default for it"),
-        }
-    }
-
-    /// Never on `common` (PROTOCOL.md A.9), and there is no administrator of personal accounts.
-    fn admin_consent(&self) -> Result<Option<Url>> {
-        let given = &self.rules.config.admin_consent_endpoint;
-        let tenant = match self.tenant.as_str() {
-            "consumers" | PERSONAL_TENANT if given.is_none() => return Ok(None),
-            "common" => "organizations",
-            other => other,
-        };
-        self.filled("admin_consent_endpoint", given, self.defaults.admin_consent, tenant)
-    }
-
-    fn filled(
-        &self,
-        member: &str,
-        given: &Option<String>,
-        default: &str,
-        tenant: &str,
-    ) -> Result<Option<Url>> {
-        let text = match given {
-            Some(text) => text.clone(),
-            None if default.is_empty() => return Ok(None),
-            None => default.replace(profile::AUTHORITY, &self.authority).replace(profile::TENANT, tenant),
-        };
-        match address(&text) {
-            Ok(url) => Ok(Some(url)),
-            Err(why) => self.rules.broken(member, why),
-        }
-    }
-
-    /// PROTOCOL.md A.4: a tenant named by its id or `consumers` has a fixed issuer, every other one the template.
-    fn issuer(&self) -> Result<IssuerRule> {
-        let text = match self.rules.config.issuer.as_deref() {
-            Some(text) => text.to_owned(),
-            None if self.defaults.profile.is_microsoft() => {
-                let tenant = match self.tenant.as_str() {
-                    "consumers" => PERSONAL_TENANT,
-                    id if is_guid(id) => id,
-                    _ => TENANT_ID,
-                };
-                format!("{}/{tenant}/v2.0", self.authority)
-            }
-            None => self.defaults.issuer.to_owned(),
-        };
-        if text.is_empty() {
-            return self.rules.broken("issuer", "is missing; this profile has no default for it");
-        }
-        let Some((authority, rest)) = text.split_once(TENANT_ID) else {
-            address(&text).or_else(|why| self.rules.broken("issuer", why))?;
-            return Ok(IssuerRule::Exact(text));
-        };
-        let authority = authority.trim_end_matches('/');
-        if rest != "/v2.0" || !self.defaults.profile.is_microsoft() {
-            return self.rules.broken(
-                "issuer",
-                "may hold {tenantid} only as Microsoft has it: https://HOST/{tenantid}/v2.0",
-            );
-        }
-        address(authority).or_else(|why| self.rules.broken("issuer", why))?;
-        Ok(IssuerRule::Entra { authority: authority.to_owned() })
-    }
-}
-
-/// The tenant of personal Microsoft accounts.
-const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /// An address secrets may be sent to: https always, for loopback too.
 fn address(text: &str) -> std::result::Result<Url, String> {

@@ -7,18 +7,16 @@ use std::collections::VecDeque;
 
 use zeroize::Zeroizing;
 
-use super::limits::{
-    CAPABILITY_LINE_BYTES, CAPABILITY_LINES, LISTING_LINE_BYTES, QUOTE_CHARS, STATUS_LINE_BYTES,
-};
 use super::lines::Lines;
-use super::listing::{self, Maildrop};
+use super::listing::Maildrop;
 use super::multiline::{Piece, Unstuffer};
 use super::output::Output;
-use super::reply::{Status, printable};
-use super::sasl::{Exchange, OutOfPlace};
+use super::sasl::Exchange;
 use super::{
-    Capabilities, Command, Cut, Event, Greeting, Limits, Listing, Misuse, ProtocolError, Refusal, Sizes, Verb,
+    Capabilities, Command, Cut, Event, Greeting, Limits, Listing, Misuse, ProtocolError, Sizes, Verb,
 };
+
+mod answer;
 
 pub struct Session {
     secured: bool,
@@ -34,6 +32,9 @@ pub struct Session {
     maildrop: Maildrop,
     /// STLS or QUIT was said: nothing may follow in this session, unless STLS is refused.
     last_word: bool,
+    ends_doubtfully: bool,
+    /// A line out of place may be mail from here on, and is not quoted.
+    saw_message: bool,
     broken: Option<ProtocolError>,
 }
 
@@ -79,6 +80,8 @@ impl Session {
             exchange: None,
             maildrop: Maildrop::default(),
             last_word: false,
+            ends_doubtfully: false,
+            saw_message: false,
             broken: None,
         }
     }
@@ -139,6 +142,12 @@ impl Session {
         self.due.len()
     }
 
+    /// The server ended a message otherwise than between two CRLF. Each such end costs a proof, which cannot be had
+    /// with other commands under way: ask for one message at a time from here on.
+    pub fn ends_doubtfully(&self) -> bool {
+        self.ends_doubtfully
+    }
+
     /// Where the session was, for a connection that broke.
     pub fn closed(&self) -> Cut {
         match (&self.reading, self.due.front()) {
@@ -185,6 +194,7 @@ impl Session {
         if clean {
             return Ok((taken, Some(self.end_message(verb, number, octets))));
         }
+        self.ends_doubtfully = true;
         // A message may hold a line that looks like the end, where a server stuffs only lines that follow CRLF
         // (PROTOCOL.md D.6). The reply to one command more shows whether the server is where we think it is.
         if self.due.len() > 1 {
@@ -202,182 +212,6 @@ impl Session {
         Event::MessageEnd { verb, number, octets }
     }
 
-    fn line(&mut self, input: &[u8]) -> Result<(usize, Option<Event<'static>>), ProtocolError> {
-        let limit = match self.reading {
-            Reading::Capabilities { .. } => CAPABILITY_LINE_BYTES,
-            Reading::Uidl(_) | Reading::List(_) => LISTING_LINE_BYTES,
-            _ => STATUS_LINE_BYTES,
-        };
-        // Taken out so that the line it lends and the rest of the session can be used together.
-        let mut lines = std::mem::take(&mut self.lines);
-        let outcome = match lines.take(input, limit) {
-            Err(_) => Err(self.misfit("a line is too long")),
-            Ok(None) => Ok((input.len(), None)),
-            Ok(Some(line)) => {
-                let more = line.taken < input.len();
-                self.understand(line.text, line.crlf, more).map(|event| (line.taken, event))
-            }
-        };
-        self.lines = lines;
-        outcome
-    }
-
-    fn understand(
-        &mut self,
-        line: &[u8],
-        crlf: bool,
-        more: bool,
-    ) -> Result<Option<Event<'static>>, ProtocolError> {
-        let most = self.limits.listing_entries;
-        match &mut self.reading {
-            Reading::Greeting => self.greeting(line),
-            Reading::Status => self.status(line, crlf),
-            Reading::Capabilities { found, .. } if line == b"." => {
-                let found = std::mem::take(found);
-                self.complete();
-                Ok(Some(Event::Capabilities(found)))
-            }
-            Reading::Capabilities { found, lines } => {
-                *lines += 1;
-                if *lines > CAPABILITY_LINES {
-                    return Err(self.misfit("too many capabilities"));
-                }
-                found.take(line);
-                Ok(None)
-            }
-            Reading::Uidl(listing) if line == b"." => {
-                let listing = std::mem::take(listing);
-                listing.prove(&self.maildrop).map_err(|why| self.misfit(&why))?;
-                self.nothing_behind(more)?;
-                self.complete();
-                Ok(Some(Event::Uidl(listing)))
-            }
-            Reading::Uidl(listing) => {
-                let taken = listing.take(line, most);
-                taken.map_err(|why| self.misfit(&why)).map(|()| None)
-            }
-            Reading::List(sizes) if line == b"." => {
-                let mut sizes = std::mem::take(sizes);
-                sizes.prove(&self.maildrop).map_err(|why| self.misfit(&why))?;
-                self.nothing_behind(more)?;
-                self.complete();
-                Ok(Some(Event::List(sizes)))
-            }
-            Reading::List(sizes) => {
-                let taken = sizes.take(line, most);
-                taken.map_err(|why| self.misfit(&why)).map(|()| None)
-            }
-            Reading::Proof { octets } => {
-                let octets = *octets;
-                match (Status::parse(line), self.due.front()) {
-                    (Some(Status::Ok(_) | Status::Err(_)), Some(&Due { verb, number })) => {
-                        self.nothing_behind(more)?;
-                        Ok(Some(self.end_message(verb, number, octets)))
-                    }
-                    _ => Err(self.foreign(line)),
-                }
-            }
-            // `advance` gives a message's bytes to `message`.
-            Reading::Message { .. } => Err(self.foreign(line)),
-        }
-    }
-
-    fn greeting(&mut self, line: &[u8]) -> Result<Option<Event<'static>>, ProtocolError> {
-        let event = match Status::parse(line) {
-            Some(Status::Ok(_)) => Event::Greeting,
-            Some(Status::Err(text)) => Event::Unwelcome(Refusal::parse(text)),
-            _ => return Err(self.foreign(line)),
-        };
-        self.reading = Reading::Status;
-        Ok(Some(event))
-    }
-
-    fn status(&mut self, line: &[u8], crlf: bool) -> Result<Option<Event<'static>>, ProtocolError> {
-        let Some(&Due { verb, number }) = self.due.front() else {
-            return Err(self.foreign(line));
-        };
-        match Status::parse(line) {
-            Some(Status::Ok(text)) => self.yes(verb, number, text, crlf),
-            Some(Status::Err(text)) => Ok(Some(self.no(verb, number, text))),
-            Some(Status::Challenge(text)) => match &mut self.exchange {
-                Some(exchange) => {
-                    let answered = exchange.challenge(text, &mut self.output);
-                    answered.map_err(|e| self.misfit(e.words())).map(|()| None)
-                }
-                None => Err(self.foreign(line)),
-            },
-            None => Err(self.foreign(line)),
-        }
-    }
-
-    /// `+OK` to the command at the head.
-    fn yes(
-        &mut self,
-        verb: Verb,
-        number: u32,
-        text: &[u8],
-        crlf: bool,
-    ) -> Result<Option<Event<'static>>, ProtocolError> {
-        match verb {
-            Verb::Capa => {
-                self.reading = Reading::Capabilities {
-                    found: Capabilities { answered: true, ..Capabilities::default() },
-                    lines: 0,
-                };
-                return Ok(None);
-            }
-            Verb::Uidl => {
-                self.reading = Reading::Uidl(Listing::default());
-                return Ok(None);
-            }
-            Verb::List => {
-                self.reading = Reading::List(Sizes::default());
-                return Ok(None);
-            }
-            Verb::Retr | Verb::Top => {
-                self.reading = Reading::Message { octets: 0, crlf };
-                self.unstuffer.begin();
-                return Ok(Some(Event::MessageBegin { verb, number }));
-            }
-            Verb::Stat => {
-                let (count, octets) = listing::stat(text)
-                    .ok_or_else(|| self.misfit(&format!("no count and size: {:?}", quote(text))))?;
-                self.maildrop.counted(count);
-                self.complete();
-                return Ok(Some(Event::Stat { count, octets }));
-            }
-            Verb::Login => {
-                if let Some(exchange) = &self.exchange {
-                    exchange.accepted().map_err(|e| self.misfit(e.words()))?;
-                }
-                self.exchange = None;
-            }
-            Verb::Dele => self.maildrop.delete(number),
-            Verb::Rset => self.maildrop.reset(),
-            Verb::Noop | Verb::Stls | Verb::Quit => {}
-        }
-        self.complete();
-        Ok(Some(Event::Done { verb, number }))
-    }
-
-    /// `-ERR` to the command at the head.
-    fn no(&mut self, verb: Verb, number: u32, text: &[u8]) -> Event<'static> {
-        self.complete();
-        match verb {
-            Verb::Capa => return Event::Capabilities(Capabilities::default()),
-            // In clear without STLS only QUIT is left to say.
-            Verb::Stls => self.last_word = false,
-            _ => {}
-        }
-        let mut refusal = Refusal::parse(text);
-        if let Some(exchange) = self.exchange.take() {
-            refusal.text = exchange.blacken(&refusal.text);
-            refusal.code = refusal.code.map(|code| code.map_other(|text| exchange.blacken(text)));
-            refusal.sasl_status = exchange.into_status();
-        }
-        Event::Refused { verb, number, refusal }
-    }
-
     /// The reply at the head is whole.
     fn complete(&mut self) {
         self.due.pop_front();
@@ -392,15 +226,6 @@ impl Session {
         Ok(())
     }
 
-    fn foreign(&self, line: &[u8]) -> ProtocolError {
-        let quoted = quote(line);
-        let quoted = match &self.exchange {
-            Some(exchange) => exchange.blacken(&quoted),
-            None => quoted,
-        };
-        self.misfit(&format!("a line that is none of the protocol: {quoted:?}"))
-    }
-
     fn misfit(&self, what: &str) -> ProtocolError {
         ProtocolError(match (&self.reading, self.due.front()) {
             (Reading::Greeting, _) => format!("in the server's greeting: {what}"),
@@ -408,19 +233,5 @@ impl Session {
             (_, Some(Due { verb, number })) => format!("in the reply to {} {number}: {what}", verb.keyword()),
             (_, None) => format!("nothing was asked: {what}"),
         })
-    }
-}
-
-fn quote(line: &[u8]) -> String {
-    printable(line, QUOTE_CHARS)
-}
-
-impl OutOfPlace {
-    fn words(&self) -> &'static str {
-        match self {
-            OutOfPlace::EarlyYes => "+OK before the credentials were asked for",
-            OutOfPlace::YesAfterRefusal => "+OK after a refusal",
-            OutOfPlace::TooManyChallenges => "challenges without end",
-        }
     }
 }

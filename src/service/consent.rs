@@ -4,18 +4,21 @@
 //! asked; and nothing becomes active before the name that signed in is the configured one or the owner said yes (I14).
 
 mod answer;
+mod confirm;
 mod connect;
+mod settle;
 
 use std::time::Duration;
 
 use zeroize::Zeroize;
 
-use super::Instance;
+use super::{Instance, rights};
+use crate::config::words;
 use crate::engine::call::Call;
 use crate::engine::line::Line;
 use crate::engine::pump::Host;
 use crate::error::{Error, Result, Status};
-use crate::model::{Actor, OPERATOR, TokenSource, UnixTime};
+use crate::model::{Actor, TokenSource, UnixTime};
 use crate::oauth::authorize::{self, FRESH_BYTES, Fresh, Wish, look_up_key};
 use crate::oauth::callback::{self, Callback};
 use crate::oauth::provider::Provider;
@@ -44,8 +47,9 @@ const CALLBACK_LIMIT: Duration = Duration::from_secs(300);
 
 impl Instance {
     pub fn authorize_url(&self, host: &mut dyn Host, request: &AuthorizeRequest<'_>) -> Result<String> {
+        let actor = words::actor(request.actor)?;
+        words::account_id(request.account)?;
         let session = session_key(request.session)?;
-        let actor = actor(request.actor);
         self.run(host, |call| async move { begin(&call, &actor, session, request).await })
     }
 
@@ -74,22 +78,16 @@ impl Instance {
         id: &str,
         session: Option<&str>,
     ) -> Result<String> {
+        let actor = words::actor(actor)?;
+        words::account_id(id)?;
         let session = session_key(session.unwrap_or_default())?;
-        let actor = self::actor(actor);
         self.run(host, |call| async move {
             let row = visible(&call, &actor, id).await?;
-            let answered = connect::confirm(&call, &actor, row, session).await;
+            let answered = confirm::confirm(&call, &actor, row, session).await;
+            answered.log(id);
             let (result, json) = answered.into_parts();
             result.map(|()| json)
         })
-    }
-}
-
-/// The door refuses an actor that is NULL, empty or too long.
-fn actor(name: &str) -> Actor {
-    match name {
-        OPERATOR => Actor::Operator,
-        owner => Actor::Owner(owner.to_owned()),
     }
 }
 
@@ -106,11 +104,9 @@ fn session_key(session: &str) -> Result<[u8; 32]> {
     .advice("The host must pass the unguessable token of the browser's session."))
 }
 
-/// The account, if it is there for this actor; nobody else's is told from none (I14).
 async fn visible(call: &Call, actor: &Actor, id: &str) -> Result<AccountRow> {
-    let id = id.to_owned();
-    let found = call.with_store(move |store| store.account(&id)).await?;
-    found.filter(|row| actor.reaches(&row.account.owner)).ok_or_else(Error::rights)
+    let (actor, id) = (actor.clone(), id.to_owned());
+    call.with_store(move |store| rights::visible(store, &actor, &id)).await
 }
 
 /// The provider this account may sign in at now.

@@ -308,6 +308,7 @@ pub struct Consent {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each callback of a consent")]
 pub enum TakenConsent {
     Taken(Consent),
     /// Used before, in the same session: what was answered then, with the account's id.

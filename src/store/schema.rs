@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault;
 use crate::error::Result;
+use crate::model::UnixTime;
 
 /// "MPOP".
 const APPLICATION: i64 = 0x4d50_4f50;
@@ -23,8 +24,8 @@ pub(super) fn standing(connection: &Connection) -> Result<Standing> {
     standing_of(connection, STEPS)
 }
 
-pub(super) fn bring_up(connection: &mut Connection) -> Result<()> {
-    bring_up_by(connection, STEPS)
+pub(super) fn bring_up(connection: &mut Connection, now: UnixTime) -> Result<()> {
+    bring_up_by(connection, STEPS, now)
 }
 
 fn standing_of(connection: &Connection, steps: &[&str]) -> Result<Standing> {
@@ -45,7 +46,7 @@ fn standing_of(connection: &Connection, steps: &[&str]) -> Result<Standing> {
     Ok(Standing::Behind(0))
 }
 
-fn bring_up_by(connection: &mut Connection, steps: &[&str]) -> Result<()> {
+fn bring_up_by(connection: &mut Connection, steps: &[&str], now: UnixTime) -> Result<()> {
     while let Standing::Behind(done) = standing_of(connection, steps)? {
         let step = usize::try_from(done)
             .ok()
@@ -55,6 +56,11 @@ fn bring_up_by(connection: &mut Connection, steps: &[&str]) -> Result<()> {
         // Another process may have gone this step before the transaction began.
         if standing_of(&transaction, steps)? == Standing::Behind(done) {
             transaction.execute_batch(step)?;
+            transaction.execute_batch(WHEN)?;
+            transaction.execute(
+                "INSERT INTO steps (number, gone_at) VALUES (?, ?)",
+                [done + 1, i64::try_from(now).unwrap_or(i64::MAX)],
+            )?;
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             transaction.pragma_update(None, "user_version", done + 1)?;
         }
@@ -62,6 +68,9 @@ fn bring_up_by(connection: &mut Connection, steps: &[&str]) -> Result<()> {
     }
     Ok(())
 }
+
+/// For whoever must find out when a store was made or upgraded.
+const WHEN: &str = "CREATE TABLE IF NOT EXISTS steps (number INTEGER PRIMARY KEY, gone_at INTEGER NOT NULL)";
 
 const STEPS: &[&str] = &[STEP_1];
 
@@ -213,31 +222,34 @@ mod tests {
     #[test]
     fn an_older_schema_goes_the_missing_steps_only() {
         let mut connection = Connection::open_in_memory().unwrap();
-        bring_up_by(&mut connection, &["CREATE TABLE one (a); INSERT INTO one VALUES (7)"]).unwrap();
+        bring_up_by(&mut connection, &["CREATE TABLE one (a); INSERT INTO one VALUES (7)"], 100).unwrap();
         let steps = ["CREATE TABLE one (a)", "CREATE TABLE two AS SELECT a FROM one"];
         assert_eq!(standing_of(&connection, &steps).unwrap(), Standing::Behind(1));
-        bring_up_by(&mut connection, &steps).unwrap();
+        bring_up_by(&mut connection, &steps, 200).unwrap();
         assert_eq!(standing_of(&connection, &steps).unwrap(), Standing::Current);
         let kept: i64 = connection.query_row("SELECT a FROM two", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, 7);
+        let when: i64 = connection.query_row("SELECT sum(gone_at) FROM steps", [], |row| row.get(0)).unwrap();
+        assert_eq!(when, 300);
     }
 
     #[test]
     fn a_step_that_fails_half_way_leaves_the_schema_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
-        bring_up_by(&mut connection, &["CREATE TABLE one (a)"]).unwrap();
+        bring_up_by(&mut connection, &["CREATE TABLE one (a)"], 100).unwrap();
         let steps = ["CREATE TABLE one (a)", "CREATE TABLE two (a); CREATE TABLE one (a)"];
-        bring_up_by(&mut connection, &steps).unwrap_err();
+        bring_up_by(&mut connection, &steps, 200).unwrap_err();
         assert_eq!(version(&connection), 1);
-        let tables: i64 =
-            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
-        assert_eq!(tables, 1);
+        let tables: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'two'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 0);
     }
 
     #[test]
     fn foreign_and_newer_databases_are_refused() {
         let mut connection = Connection::open_in_memory().unwrap();
-        bring_up(&mut connection).unwrap();
+        bring_up(&mut connection, 100).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let error = standing(&connection).unwrap_err();
         assert_eq!(error.cause, "store.newer");

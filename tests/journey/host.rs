@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::rig::openid::{CLIENT_ID, CLIENT_SECRET};
 use crate::rig::{Options, REDIRECT_URI, Rig, server};
-use crate::{ALICE, OK, SESSION};
+use crate::{ALICE, BOB, OK, SESSION};
 
 pub struct Host {
     pub rig: Rig,
@@ -36,14 +36,22 @@ impl Host {
     }
 
     pub fn authorize(&self) -> String {
-        let answer = self.run(&["authorize", "alice", SESSION]);
+        self.authorize_account("alice")
+    }
+
+    fn authorize_account(&self, account: &str) -> String {
+        let answer = self.run(&["authorize", account, SESSION]);
         assert_eq!(answer.status(), OK, "{answer:?}");
         answer.text("url").to_owned()
     }
 
     /// The whole consent, as the owner.
     pub fn connect(&self) {
-        let redirect = self.rig.browser().consent(&self.authorize(), ALICE);
+        self.connect_account("alice", ALICE);
+    }
+
+    pub fn connect_account(&self, account: &str, login: &str) {
+        let redirect = self.rig.browser().consent(&self.authorize_account(account), login);
         assert!(redirect.starts_with(REDIRECT_URI), "{redirect}");
         let answer = self.run(&["callback", SESSION, &redirect]);
         assert_eq!(answer.status(), OK, "{answer:?}");
@@ -60,15 +68,26 @@ impl Host {
     }
 
     pub fn run(&self, step: &[&str]) -> Answer {
-        let library = library();
-        let output = Command::new(&self.program)
-            .arg(library)
+        self.finish(self.spawn(step))
+    }
+
+    /// The same, not waited for.
+    pub fn spawn(&self, step: &[&str]) -> Child {
+        Command::new(&self.program)
+            .arg(library())
             .arg(&self.config_file)
             .args(step)
-            .output()
-            .expect("the C host starts");
-        let (said, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{:?}: {}\n{said}{log}", step[0], output.status);
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the C host starts")
+    }
+
+    pub fn finish(&self, child: Child) -> Answer {
+        let output = child.wait_with_output().expect("the C host ends");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}\n{said}{log}", output.status);
         self.shown.borrow_mut().push_str(&log);
         let lines = said.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
         Answer {
@@ -122,6 +141,15 @@ impl Answer {
 
 fn config(rig: &Rig, dir: &Path, mechanism: &str) -> Value {
     let server = format!("127.0.0.1:{}", rig.dovecot.pop3s_port);
+    let account = |owner: &str, user: &str| {
+        json!({
+            "owner": owner,
+            "deliver_to": owner,
+            "provider": "contoso",
+            "server": server,
+            "user": user,
+        })
+    };
     json!({
         "store": dir.join("store.db"),
         "keys": [dir.join("key")],
@@ -143,13 +171,10 @@ fn config(rig: &Rig, dir: &Path, mechanism: &str) -> Value {
             "servers": [server],
             "mechanism": mechanism,
         } },
-        "accounts": { "alice": {
-            "owner": "alice@example.com",
-            "deliver_to": "alice@example.com",
-            "provider": "contoso",
-            "server": server,
-            "user": ALICE,
-        } },
+        "accounts": {
+            "alice": account("alice@example.com", ALICE),
+            "bob": account("bob@example.com", BOB),
+        },
     })
 }
 

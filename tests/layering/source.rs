@@ -27,6 +27,7 @@ pub struct Token {
 pub fn tokens(text: &str) -> Vec<Token> {
     let bytes = text.as_bytes();
     let mut tokens = Vec::new();
+    let mut line = 1;
     let mut i = 0;
     while i < bytes.len() {
         let rest = &text[i..];
@@ -45,12 +46,12 @@ pub fn tokens(text: &str) -> Vec<Token> {
                     if rest.starts_with("::") { 2 } else { rest.chars().next().map_or(1, char::len_utf8) };
                 let length = if name > 0 { name } else { sign };
                 if byte != b'$' {
-                    let line = 1 + text[..i].matches('\n').count();
                     tokens.push(Token { text: rest[..length].to_owned(), line });
                 }
                 length
             }
         };
+        line += rest[..length].matches('\n').count();
         i += length;
     }
     tokens

@@ -82,6 +82,7 @@ fn doubtful_end_is_proved_by_one_command_more() {
         assert_eq!(talk.session.closed(), Cut::Message(1));
         assert_eq!(talk.session.outstanding(), 1);
         assert_eq!(talk.sent(), "NOOP\r\n");
+        assert!(talk.session.ends_doubtfully());
         talk.says("+OK\r\n");
         assert!(matches!(talk.heard().as_slice(), [Heard::End(Verb::Retr, 1, _)]));
         assert_eq!(talk.session.outstanding(), 0);
@@ -132,6 +133,20 @@ fn i13_bytes_after_the_terminator_that_come_later_end_the_session() {
     talk.says("more of it\r\n");
     assert!(talk.misfit().contains("nothing was asked"));
     assert!(talk.session.send(Command::Dele(1)).is_err());
+}
+
+#[test]
+fn mail_out_of_place_is_not_quoted_in_errors() {
+    let mut talk = Talk::greeted();
+    talk.send(Command::Stat);
+    talk.says("what is this\r\n");
+    assert!(talk.misfit().contains("what is this"));
+
+    let mut talk = retrieving();
+    talk.says("body\r\n.\r\n");
+    talk.says("Dear Bob, keep this to yourself\r\n");
+    assert!(talk.misfit().contains("31 octets"), "{}", talk.misfit());
+    assert!(!talk.misfit().contains("Bob"));
 }
 
 #[test]

@@ -5,28 +5,42 @@ use std::time::Duration;
 
 use multipop::error::Status;
 use multipop::net::wire::Wire;
-use multipop::pop3::{Command, Cut, Event, Mechanism, Verb};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use multipop::pop3::{Command, Cut, Mechanism, Verb};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::talk::{LIMITS, login, token};
 
-const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(20);
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
-async fn pair() -> (Wire, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+/// A client's and a server's end whose kernel buffers hold next to nothing, so that a stalled side is felt at once.
+pub async fn sockets() -> (TcpStream, TcpStream) {
+    let narrow = || {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a size");
+        socket.set_send_buffer_size(4096).expect("a size");
+        socket
+    };
+    let listening = narrow();
+    listening.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let listener = listening.listen(1).expect("listening");
     let address = listener.local_addr().expect("its number");
-    let client = TcpStream::connect(address).await.expect("loopback");
+    let client = narrow().connect(address).await.expect("loopback");
     let (server, _) = listener.accept().await.expect("loopback");
+    (client, server)
+}
+
+pub async fn pair() -> (Wire, TcpStream) {
+    let (client, server) = sockets().await;
     (Wire::plain(client, LIMITS), server)
 }
 
 /// The next event's name, whatever it takes.
-async fn event(wire: &mut Wire) -> String {
+pub async fn event(wire: &mut Wire) -> String {
     loop {
         if let Some(event) = wire.step().expect("in step") {
             return format!("{event:?}");
@@ -35,85 +49,97 @@ async fn event(wire: &mut Wire) -> String {
     }
 }
 
+/// Reads a command only after it wrote the last answer whole: the order that dead-locks a client that writes before
+/// it reads.
+pub async fn serve_in_turns(server: impl AsyncRead + AsyncWrite, command: &str, times: usize) {
+    let (read, mut write) = tokio::io::split(server);
+    let mut read = BufReader::new(read);
+    let answer = format!("-ERR {}\r\n", "x".repeat(100));
+    let mut line = String::new();
+    for _ in 0..times {
+        line.clear();
+        read.read_line(&mut line).await.expect("a command");
+        assert_eq!(line, command);
+        write.write_all(answer.as_bytes()).await.expect("an answer");
+        write.flush().await.expect("an answer");
+    }
+}
+
+/// Reads all commands in small bites, then answers.
+pub async fn serve_slowly(server: impl AsyncRead + AsyncWrite, command: &str, times: usize) {
+    let (mut read, mut write) = tokio::io::split(server);
+    let mut all = Vec::new();
+    let mut bite = [0; 777];
+    while all.len() < command.len() * times {
+        let count = read.read(&mut bite).await.expect("commands");
+        all.extend_from_slice(&bite[..count]);
+        tokio::task::yield_now().await;
+    }
+    assert!(all == command.repeat(times).as_bytes(), "lost or repeated");
+    for _ in 0..times {
+        write.write_all(b"-ERR no\r\n").await.expect("an answer");
+        tokio::task::yield_now().await;
+    }
+    write.flush().await.expect("an answer");
+}
+
+/// Hears so many answers.
+pub async fn hear(wire: &mut Wire, answers: usize) {
+    for _ in 0..answers {
+        event(wire).await;
+    }
+    assert_eq!(wire.session().outstanding(), 0);
+}
+
+/// Hears so many answers while `fill` is dropped again and again.
+pub async fn hear_impatiently(wire: &mut Wire, answers: usize) {
+    let mut heard = 0;
+    let mut dropped = 0;
+    loop {
+        while wire.step().expect("in step").is_some() {
+            heard += 1;
+        }
+        if heard == answers {
+            break;
+        }
+        tokio::select! {
+            biased;
+            filled = wire.fill(LIMIT) => filled.expect("connected"),
+            () = tokio::task::yield_now() => dropped += 1,
+        }
+    }
+    assert!(dropped > 100, "{dropped}");
+    assert_eq!(wire.session().outstanding(), 0);
+}
+
 #[test]
 fn window_larger_than_all_buffers_does_not_stop_both_sides() {
-    const COMMANDS: usize = 300_000;
+    const TIMES: usize = 20_000;
     run(async {
-        let (mut wire, server) = pair().await;
-        // Reads a command only after it wrote the last answer whole: the order that dead-locks a client that
-        // writes before it reads.
-        let server = tokio::spawn(async move {
-            let (read, mut write) = server.into_split();
-            let mut read = BufReader::new(read);
-            write.write_all(b"+OK ready\r\n").await.expect("greeting");
-            let answer = format!("-ERR {}\r\n", "x".repeat(100));
-            let mut command = String::new();
-            for _ in 0..COMMANDS {
-                command.clear();
-                read.read_line(&mut command).await.expect("a command");
-                assert_eq!(command, "CAPA\r\n");
-                write.write_all(answer.as_bytes()).await.expect("an answer");
-            }
-        });
+        let (mut wire, mut server) = pair().await;
+        server.write_all(b"+OK ready\r\n").await.expect("greeting");
         assert_eq!(event(&mut wire).await, "Greeting");
-        for _ in 0..COMMANDS {
+        let server = tokio::spawn(serve_in_turns(server, "CAPA\r\n", TIMES));
+        for _ in 0..TIMES {
             wire.send(Command::Capa).expect("pipelined");
         }
-        let mut answers = 0;
-        while answers < COMMANDS {
-            while wire.step().expect("in step").is_some() {
-                answers += 1;
-            }
-            if answers < COMMANDS {
-                wire.fill(LIMIT).await.expect("connected");
-            }
-        }
-        assert_eq!(wire.session().outstanding(), 0);
+        hear(&mut wire, TIMES).await;
         server.await.expect("served");
     });
 }
 
 #[test]
 fn dropped_futures_lose_and_repeat_nothing() {
-    const COMMANDS: usize = 20_000;
+    const TIMES: usize = 20_000;
     run(async {
-        let (mut wire, server) = pair().await;
-        let server = tokio::spawn(async move {
-            let (mut read, mut write) = server.into_split();
-            write.write_all(b"+OK ready\r\n").await.expect("greeting");
-            let mut all = Vec::new();
-            let mut piece = [0; 777];
-            while all.len() < COMMANDS * 6 {
-                let count = read.read(&mut piece).await.expect("commands");
-                all.extend_from_slice(&piece[..count]);
-                tokio::task::yield_now().await;
-            }
-            assert_eq!(all, b"CAPA\r\n".repeat(COMMANDS));
-            for _ in 0..COMMANDS {
-                write.write_all(b"+OK\r\nTOP\r\n.\r\n").await.expect("an answer");
-            }
-        });
+        let (mut wire, mut server) = pair().await;
+        server.write_all(b"+OK ready\r\n").await.expect("greeting");
         assert_eq!(event(&mut wire).await, "Greeting");
-        for _ in 0..COMMANDS {
+        let server = tokio::spawn(serve_slowly(server, "CAPA\r\n", TIMES));
+        for _ in 0..TIMES {
             wire.send(Command::Capa).expect("pipelined");
         }
-        let mut answers = 0;
-        let mut dropped = 0;
-        while answers < COMMANDS {
-            while let Some(event) = wire.step().expect("in step") {
-                assert!(matches!(&event, Event::Capabilities(found) if found.top), "{event:?}");
-                answers += 1;
-            }
-            if answers == COMMANDS {
-                break;
-            }
-            tokio::select! {
-                biased;
-                filled = wire.fill(LIMIT) => filled.expect("connected"),
-                () = tokio::task::yield_now() => dropped += 1,
-            }
-        }
-        assert!(dropped > 100, "{dropped}");
+        hear_impatiently(&mut wire, TIMES).await;
         server.await.expect("served");
     });
 }

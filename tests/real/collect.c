@@ -3,10 +3,10 @@
  *
  *     collect LIBRARY CONFIG authorize ACCOUNT SESSION        url
  *     collect LIBRARY CONFIG callback SESSION URI             json
- *     collect LIBRARY CONFIG fetch ACCOUNT MAILDIR            taken, deferred, deleted, ok, next_due_s
+ *     collect LIBRARY CONFIG fetch ACCOUNT MAILDIR            taken, deferred, deleted, bytes, ok, next_due_s
  *
  * Each step ends with status, cause, message and advice. Log lines and events go to stderr. The sink writes each
- * message durably and answers TAKEN: no batches, no flush.
+ * message durably and answers TAKEN: no batches, no flush. With "-" for a Maildir it drops what it is given.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
@@ -35,6 +35,10 @@ static void event(void *user, const multipop_event_t *event) {
     (void)user;
     fprintf(stderr, "event %" PRIu32 " account=%s outcome=%s cause=%s status=%" PRId32 " %s\n", event->kind,
             event->account, event->outcome, event->cause, event->status, event->message);
+}
+
+static int drops(const struct maildir *maildir) {
+    return strcmp(maildir->path, "-") == 0;
 }
 
 static int sync_folder(const struct maildir *maildir, const char *name) {
@@ -70,6 +74,10 @@ static int32_t defer(multipop_reason_t *reason) {
 
 static int32_t begin(void *user, const multipop_message_t *message, void **cookie, multipop_reason_t *reason) {
     struct maildir *maildir = user;
+    if (drops(maildir)) {
+        *cookie = maildir;
+        return MULTIPOP_GO;
+    }
     snprintf(maildir->tmp, sizeof maildir->tmp, "%s/tmp/%s", maildir->path, message->dedupe_key);
     snprintf(maildir->new, sizeof maildir->new, "%s/new/%s", maildir->path, message->dedupe_key);
     if ((message->flags & MULTIPOP_MESSAGE_MAY_REPEAT) != 0 && access(maildir->new, F_OK) == 0)
@@ -89,13 +97,16 @@ static int32_t begin(void *user, const multipop_message_t *message, void **cooki
 static int32_t data(void *user, void *cookie, const uint8_t *bytes, size_t size, multipop_reason_t *reason) {
     struct maildir *maildir = cookie;
     (void)user;
-    return write_all(maildir->file, bytes, size) == 0 ? MULTIPOP_GO : defer(reason);
+    return drops(maildir) || write_all(maildir->file, bytes, size) == 0 ? MULTIPOP_GO : defer(reason);
 }
 
 static int32_t end(void *user, void *cookie, multipop_reason_t *reason) {
     struct maildir *maildir = cookie;
-    int synced = fsync(maildir->file);
+    int synced;
     (void)user;
+    if (drops(maildir))
+        return MULTIPOP_TAKEN;
+    synced = fsync(maildir->file);
     if (close(maildir->file) != 0 || synced != 0 || rename(maildir->tmp, maildir->new) != 0 ||
         sync_folder(maildir, "new") != 0)
         return defer(reason);
@@ -105,6 +116,8 @@ static int32_t end(void *user, void *cookie, multipop_reason_t *reason) {
 static void abort_message(void *user, void *cookie) {
     struct maildir *maildir = cookie;
     (void)user;
+    if (drops(maildir))
+        return;
     close(maildir->file);
     unlink(maildir->tmp);
 }
@@ -122,16 +135,16 @@ static int32_t fetch(const multipop_api_t *mp, multipop_t *instance, const char 
     what.actor = MULTIPOP_OPERATOR;
     what.account = account;
     what.flags = MULTIPOP_FETCH_NOW;
-    what.deadline_s = 60;
+    what.deadline_s = 300;
     sink.user = &maildir;
     sink.begin = begin;
     sink.data = data;
     sink.end = end;
     sink.abort = abort_message;
     status = mp->fetch_once(instance, &what, &sink, &report, err);
-    printf("taken %" PRIu64 "\ndeferred %" PRIu64 "\ndeleted %" PRIu64 "\nok %" PRIu32 "\nnext_due_s %" PRIu32 "\n",
-           report.messages_taken, report.messages_deferred, report.messages_deleted, report.accounts_ok,
-           report.next_due_s);
+    printf("taken %" PRIu64 "\ndeferred %" PRIu64 "\ndeleted %" PRIu64 "\nbytes %" PRIu64 "\n",
+           report.messages_taken, report.messages_deferred, report.messages_deleted, report.bytes);
+    printf("ok %" PRIu32 "\nnext_due_s %" PRIu32 "\n", report.accounts_ok, report.next_due_s);
     return status;
 }
 

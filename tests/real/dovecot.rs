@@ -71,6 +71,11 @@ impl Dovecot {
 
     /// Puts a message into the user's mailbox. Names sort by delivery, so POP3 numbers follow it.
     pub fn deliver(&self, user: &str, message: &[u8]) {
+        self.deliver_often(user, message, 1);
+    }
+
+    /// The same message again and again, on the disk but once.
+    pub fn deliver_often(&self, user: &str, message: &[u8], times: u64) {
         static NUMBER: AtomicU64 = AtomicU64::new(1_000_000);
         let maildir = self.mail.join(user);
         for folder in ["", "tmp", "new", "cur"] {
@@ -80,15 +85,18 @@ impl Dovecot {
                 chown(&folder, Some(self.owner.uid), Some(self.owner.gid)).expect("the Maildir's owner");
             }
         }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}.M{number}P{}.localhost", 1_700_000_000 + number, std::process::id());
-        let written = maildir.join("tmp").join(&name);
+        let written = maildir.join("tmp").join("being-delivered");
         let mut options = OpenOptions::new();
         let mut file =
             options.write(true).create_new(true).mode(0o644).open(&written).expect("a new message");
         file.write_all(message).expect("a new message");
         chown(&written, Some(self.owner.uid), Some(self.owner.gid)).expect("the message's owner");
-        fs::rename(&written, maildir.join("new").join(&name)).expect("a new message");
+        for _ in 0..times {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{}.M{number}P{}.localhost", 1_700_000_000 + number, std::process::id());
+            fs::hard_link(&written, maildir.join("new").join(&name)).expect("a new message");
+        }
+        fs::remove_file(&written).expect("a new message");
     }
 
     /// How many messages the user has on the server.

@@ -8,6 +8,7 @@
 
 pub mod browser;
 pub mod dovecot;
+pub mod flow;
 pub mod openid;
 pub mod pki;
 pub mod pop;

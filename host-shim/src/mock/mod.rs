@@ -6,11 +6,9 @@
 //! because both hold the same [`TokenTable`].
 //!
 //! ```no_run
-//! use multipop_host::mock::{TokenTable, idp, pki::Pki, pop3::{self, At, Fault, Verb, What}};
+//! use multipop_host::mock::{World, idp, pop3::{At, Fault, Script, Verb, What}};
 //!
-//! let (pki, tokens) = (Pki::new()?, TokenTable::new());
-//! let pop = pop3::Server::start(&pki, &tokens, pop3::Script::dovecot())?;
-//! let idp = idp::Server::start(&pki, &tokens, idp::Settings::entra())?;
+//! let World { pki, tokens, pop, idp } = World::start(Script::dovecot(), idp::Settings::entra())?;
 //! pop.mailboxes().fill("alice@contoso.example", 100, 4096, 1);
 //! pop.change(|s| s.faults.push(Fault::new(At::Verb(Verb::Quit), What::Close).times(1)));
 //! tokens.accept("let-me-in", "alice@contoso.example"); // or by consent, at idp.issuer()
@@ -37,3 +35,20 @@ mod background;
 mod tokens;
 
 pub use tokens::TokenTable;
+
+/// Both servers, the CA they show certificates of, and the tokens they share.
+pub struct World {
+    pub pki: pki::Pki,
+    pub tokens: TokenTable,
+    pub pop: pop3::Server,
+    pub idp: idp::Server,
+}
+
+impl World {
+    pub fn start(script: pop3::Script, settings: idp::Settings) -> std::io::Result<World> {
+        let (pki, tokens) = (pki::Pki::new()?, TokenTable::new());
+        let pop = pop3::Server::start(&pki, &tokens, script)?;
+        let idp = idp::Server::start(&pki, &tokens, settings)?;
+        Ok(World { pki, tokens, pop, idp })
+    }
+}

@@ -121,7 +121,7 @@ impl Answered {
         };
         let error = Status::from_code(kept.status).map(|status| Error {
             status,
-            cause: known_cause(&kept.cause),
+            cause: known_cause(&kept.cause).unwrap_or("consent.unnamed"),
             provider_code: kept.provider_code,
             message: kept.message,
             advice: kept.advice,

@@ -2,21 +2,19 @@
 
 use super::answer::{Answered, Names};
 use super::provider_of;
+use super::settle::{activate, is_unchanged, keep_pending};
 use crate::engine::call::Call;
 use crate::engine::grant;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
-use crate::model::{Actor, Counts, Event, EventKind, Identity, UnixTime};
+use crate::model::{Counts, Event, EventKind, Identity, UnixTime};
 use crate::oauth::callback::{Answer, Callback};
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::identity;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, Token};
 use crate::secret::Secret;
-use crate::store::{AccountRow, Consent, Grant, GrantSlot, Store};
-
-/// How long the owner may think about a name that is not the configured one.
-const CONFIRM_S: u64 = 3600;
+use crate::store::{AccountRow, Consent, Grant};
 
 pub async fn connect(
     call: &Call,
@@ -27,18 +25,6 @@ pub async fn connect(
 ) -> Answered {
     let mut names = Names { signed_in: None, configured: Some(row.account.sign_in_name().to_owned()) };
     match try_connect(call, consent, callback, &row, now, &mut names).await {
-        Ok(()) => {
-            tell_connected(call, &row).await;
-            Answered::connected(&row, &names)
-        }
-        Err(error) => Answered::refused(&row, &names, error),
-    }
-}
-
-/// The owner's yes to what `connect` asked.
-pub async fn confirm(call: &Call, actor: &Actor, row: AccountRow, session: [u8; 32]) -> Answered {
-    let mut names = Names { signed_in: None, configured: Some(row.account.sign_in_name().to_owned()) };
-    match try_confirm(call, actor, &row, session, &mut names).await {
         Ok(()) => {
             tell_connected(call, &row).await;
             Answered::connected(&row, &names)
@@ -115,7 +101,7 @@ fn weigh(row: &AccountRow, identity: Option<&Identity>, names: &Names) -> Result
     }
 }
 
-fn other_subject(bound: &Identity, names: &Names) -> Error {
+pub(super) fn other_subject(bound: &Identity, names: &Names) -> Error {
     let before = bound.name.as_deref().or(names.configured.as_deref()).unwrap_or("somebody else");
     let now = names.signed_in.as_deref().unwrap_or("somebody else");
     Error::new(
@@ -231,166 +217,19 @@ async fn settle(
         session: (trust == Trust::AskOwner).then_some(consent.session),
         dead: false,
     };
-    let id = row.account.id.clone();
-    call.with_store(move |store| match trust {
-        Trust::Agreed => activate(store, &id, grant, needs_refresh_token, now),
-        Trust::AskOwner => {
-            if needs_refresh_token && grant.refresh_token.is_none() {
-                return Err(no_refresh_token());
-            }
-            put(store, &id, GrantSlot::Pending, &grant)
+    let account = row.account.clone();
+    call.with_store(move |store| {
+        is_unchanged(store, &account)?;
+        let id = &account.id;
+        match trust {
+            Trust::Agreed => activate(store, id, grant, needs_refresh_token, now),
+            Trust::AskOwner => keep_pending(store, id, &grant, needs_refresh_token),
         }
     })
     .await
 }
 
-fn activate(
-    store: &dyn Store,
-    id: &str,
-    mut grant: Grant,
-    needs_refresh_token: bool,
-    now: UnixTime,
-) -> Result<()> {
-    if grant.refresh_token.is_none() {
-        // Some providers give one with the first consent only, and it still lives.
-        grant.refresh_token = store
-            .grant(id, GrantSlot::Active)?
-            .map(|before| before.grant)
-            .filter(|before| !before.dead && before.provider == grant.provider)
-            .filter(|before| match (&before.identity, &grant.identity) {
-                (Some(before), Some(now)) => before.is_same(now),
-                _ => false,
-            })
-            .and_then(|before| before.refresh_token);
-    }
-    if needs_refresh_token && grant.refresh_token.is_none() {
-        return Err(no_refresh_token());
-    }
-    put(store, id, GrantSlot::Active, &grant)?;
-    store.drop_grant(id, GrantSlot::Pending)?;
-    show_connected(store, id, grant.identity.as_ref(), now)
-}
-
-fn put(store: &dyn Store, id: &str, slot: GrantSlot, grant: &Grant) -> Result<()> {
-    // A refresh may write between; a new consent wins over it.
-    for _ in 0..8 {
-        let version = store.grant(id, slot)?.map_or(0, |before| before.version);
-        if store.put_grant(id, slot, version, grant)?.is_some() {
-            return Ok(());
-        }
-    }
-    Err(Error::new(
-        Status::Transient,
-        "grant.busy",
-        "the account's sign-in is being written by somebody else",
-    )
-    .advice("Please start the sign-in again."))
-}
-
-fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, now: UnixTime) -> Result<()> {
-    store.update_state(id, &mut |state| {
-        if identity.is_some() {
-            state.identity = identity.cloned();
-        }
-        state.claims = None;
-        state.next_due = 0;
-        state.failures = 0;
-        state.aside_until = 0;
-        state.outcome = None;
-        state.status = 0;
-        state.cause.clear();
-        state.provider_code.clear();
-        state.message.clear();
-        state.advice.clear();
-        state.since = now;
-    })?;
-    Ok(())
-}
-
-fn no_refresh_token() -> Error {
-    Error::new(
-        Status::Consent,
-        "consent.no_refresh_token",
-        "the provider gave nothing to renew the sign-in with",
-    )
-    .advice(
-        "Start the sign-in again and let the consent page be shown. If it stays, the operator must add \
-         offline_access to the scopes.",
-    )
-}
-
-async fn try_confirm(
-    call: &Call,
-    actor: &Actor,
-    row: &AccountRow,
-    session: [u8; 32],
-    names: &mut Names,
-) -> Result<()> {
-    let provider = provider_of(call, row)?;
-    let id = row.account.id.clone();
-    let pending = call.with_store(move |store| store.grant(&id, GrantSlot::Pending)).await?;
-    let Some(pending) = pending.filter(|pending| pending.grant.provider == provider.id) else {
-        return Err(Error::new(
-            Status::Callback,
-            "confirm.nothing",
-            "no sign-in of this account waits for a confirmation",
-        )
-        .advice("Start the sign-in again if the mailbox is not connected."));
-    };
-    names.signed_in = pending.grant.identity.as_ref().and_then(|i| i.name.clone());
-    // The yes is the owner's own (I14): an operator who could say it for him could join two people's mail.
-    if *actor != Actor::Owner(row.account.owner.clone()) {
-        return Err(Error::new(
-            Status::Rights,
-            "confirm.owner_only",
-            "only the account's owner may confirm who signed in",
-        )
-        .advice("The owner must confirm in his own session."));
-    }
-    if pending.grant.session != Some(session) {
-        return Err(Error::new(
-            Status::Callback,
-            "confirm.session",
-            "the confirmation comes from another session than the sign-in",
-        )
-        .advice("Confirm in the browser you signed in with, or start the sign-in again."));
-    }
-    let now = call.now();
-    if now > pending.grant.obtained_at + CONFIRM_S {
-        return Err(Error::new(
-            Status::Callback,
-            "confirm.expired",
-            "the sign-in waited too long for its confirmation",
-        )
-        .advice("Please start the sign-in again."));
-    }
-    if let (Some(bound), Some(identity)) = (&row.state.identity, &pending.grant.identity)
-        && !bound.is_same(identity)
-    {
-        return Err(other_subject(bound, names));
-    }
-    let id = row.account.id.clone();
-    let confirmed = call
-        .with_store(move |store| {
-            let confirmed = store.confirm_grant(&id, pending.version)?;
-            if confirmed {
-                show_connected(store, &id, pending.grant.identity.as_ref(), now)?;
-            }
-            Ok(confirmed)
-        })
-        .await?;
-    if confirmed {
-        return Ok(());
-    }
-    Err(Error::new(
-        Status::Callback,
-        "confirm.changed",
-        "another sign-in took the place of the one that was to be confirmed",
-    )
-    .advice("Look at the mailbox's settings; start the sign-in again if it is not connected."))
-}
-
-async fn tell_connected(call: &Call, row: &AccountRow) {
+pub(super) async fn tell_connected(call: &Call, row: &AccountRow) {
     call.pump
         .event(Event {
             kind: EventKind::ConsentRestored,

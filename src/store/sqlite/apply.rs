@@ -29,11 +29,13 @@ pub(super) fn apply(
     now: UnixTime,
 ) -> Result<Applied> {
     let standing = standing(db)?;
-    if let (Some(mine), Some((number, digest))) = (mine, &standing) {
-        if *number > mine && *digest != desired.digest && digest_of(db, mine)? == Some(desired.digest) {
-            // Its own number stays the instance's, so that it is superseded the next time too.
-            return Ok(Applied { number: mine, change: Change::Superseded });
-        }
+    if let (Some(mine), Some((number, digest))) = (mine, &standing)
+        && *number > mine
+        && *digest != desired.digest
+        && digest_of(db, mine)? == Some(desired.digest)
+    {
+        // Its own number stays the instance's, so that it is superseded the next time too.
+        return Ok(Applied { number: mine, change: Change::Superseded });
     }
     seal_with_first(db, keys, now)?;
     if let Some((number, digest)) = standing

@@ -25,6 +25,7 @@ mod grants;
 mod leases;
 mod ledger;
 mod ledger_rows;
+mod promises;
 mod state;
 
 pub struct SqliteStore {
@@ -58,7 +59,7 @@ impl SqliteStore {
         SqliteStore::open_at(path, keys, now).map_err(|error| fault::at(path, error))
     }
 
-    fn open_at(path: &Path, keys: &KeyRing, _now: UnixTime) -> Result<SqliteStore> {
+    fn open_at(path: &Path, keys: &KeyRing, now: UnixTime) -> Result<SqliteStore> {
         let locks = LockFile::new(files::lock_file(path)?);
         files::make_if_missing(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -75,9 +76,9 @@ impl SqliteStore {
         )?;
         connection.set_prepared_statement_cache_capacity(64);
         if schema::standing(&connection)? != Standing::Current {
-            files::wait_for(&locks, lease::SCHEMA, PATIENCE)?;
+            let _alone = files::wait_for(&locks, lease::SCHEMA, PATIENCE)?;
             write_ahead(&connection)?;
-            schema::bring_up(&mut connection)?;
+            schema::bring_up(&mut connection, now)?;
         }
         prove_keys(&connection, keys)?;
         Ok(SqliteStore {
@@ -161,168 +162,56 @@ fn natural(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-impl Store for SqliteStore {
-    fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied> {
-        if let Some(applied) = self.read(|db| apply::unchanged(db, &self.keys, desired))? {
-            return Ok(applied);
-        }
-        self.write(Durability::Full, |db| apply::apply(db, &self.keys, desired, mine, now))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::KeyBytes;
 
-    fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
-        self.write(Durability::Full, |db| accounts::put(db, &self.keys, account, cap, now))
-    }
-
-    fn remove_account(&self, id: &str) -> Result<bool> {
-        let removed = self.write(Durability::Full, |db| accounts::remove(db, id))?;
-        if removed {
-            // Old pages of the log may still hold what was removed. Another reader may stop this; closing does it then.
-            let opened = self.opened.lock();
-            let _ = opened.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        }
-        Ok(removed)
-    }
-
-    fn account(&self, id: &str) -> Result<Option<AccountRow>> {
-        self.read(|db| Ok(accounts::find(db, id)?.map(|found| found.shown)))
-    }
-
-    fn accounts(&self, query: &AccountQuery) -> Result<Vec<AccountRow>> {
-        self.read(|db| accounts::list(db, query))
-    }
-
-    fn realm_of(&self, owner: &str) -> Result<Option<String>> {
-        self.read(|db| accounts::realm_of(db, owner))
-    }
-
-    fn due(&self, reach: &Reach, now: UnixTime, regardless: bool, limit: u32) -> Result<Vec<String>> {
-        self.read(|db| state::due(db, reach, now, regardless, limit))
-    }
-
-    fn next_due(&self, reach: &Reach) -> Result<Option<UnixTime>> {
-        self.read(|db| state::next_due(db, reach))
-    }
-
-    fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
-        self.write(Durability::Full, |db| state::update(db, id, change))
-    }
-
-    fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>> {
-        let row = self.read(|db| accounts::row_of(db, what.account()))?;
-        let Some(lock) =
-            self.locks.take(leases::byte(row, what)).map_err(|error| fault::at(&self.path, error))?
-        else {
-            return Ok(None);
+    #[test]
+    fn a_full_disk_says_so_and_keeps_what_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let keys = KeyRing::new(vec![KeyBytes::new([1; 32])]).unwrap();
+        let store = SqliteStore::open(&path, &keys, 1).unwrap();
+        store.apply(&desired(1), None, 1).unwrap();
+        // SQLite's bound on pages stands in for the disk's.
+        let pages = |most: u32| {
+            let opened = store.opened.lock();
+            opened.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).unwrap();
         };
-        let taken = self.write(Durability::Relaxed, |db| leases::take(db, row, what, now, for_s))?;
-        Ok(Some(Lease { name: what.clone(), fence: taken.fence, attempts: taken.attempts, lock: Some(lock) }))
+        pages(1);
+        let full = store.write(Durability::Full, |db| {
+            db.execute("DELETE FROM configurations", [])?;
+            db.execute_batch("CREATE TABLE big AS SELECT zeroblob(4000000) AS filler")?;
+            Ok(())
+        });
+        let error = full.unwrap_err();
+        assert_eq!((error.status, error.cause), (Status::Store, "store.full"));
+        assert!(error.message.contains("store.db"));
+        pages(1 << 20);
+        let again = store.apply(&desired(1), None, 1).unwrap();
+        assert_eq!((again.number, again.change), (1, Change::Unchanged));
     }
 
-    fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
-        self.write(Durability::Relaxed, |db| leases::renew(db, lease, now, for_s))
+    #[test]
+    fn a_panic_inside_a_transaction_undoes_it_and_locks_nobody_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let keys = KeyRing::new(vec![KeyBytes::new([1; 32])]).unwrap();
+        let store = SqliteStore::open(&path, &keys, 1).unwrap();
+        store.apply(&desired(1), None, 1).unwrap();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write(Durability::Full, |db| -> Result<()> {
+                db.execute("DELETE FROM configurations", [])?;
+                panic!("as a fault of ours would");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(store.apply(&desired(1), None, 1).unwrap().change, Change::Unchanged);
+        assert_eq!(store.apply(&desired(2), None, 1).unwrap().number, 2);
     }
 
-    fn release(&self, lease: &Lease, clean: bool) -> Result<()> {
-        let released = self.write(Durability::Relaxed, |db| leases::release(db, lease, clean));
-        if let Some(lock) = &lease.lock {
-            lock.unlock();
-        }
-        released
-    }
-
-    fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>> {
-        self.read(|db| grants::read(db, &self.keys, account, which))
-    }
-
-    fn put_grant(
-        &self,
-        account: &str,
-        which: GrantSlot,
-        expected: u64,
-        grant: &Grant,
-    ) -> Result<Option<u64>> {
-        self.write(Durability::Full, |db| grants::put(db, &self.keys, account, which, expected, grant))
-    }
-
-    fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()> {
-        self.write(Durability::Full, |db| grants::empty(db, accounts::row_of(db, account)?, which))
-    }
-
-    fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
-        self.write(Durability::Full, |db| grants::confirm(db, &self.keys, account, expected_pending))
-    }
-
-    fn begin_consent(&self, consent: &Consent) -> Result<()> {
-        self.write(Durability::Full, |db| consents::begin(db, &self.keys, consent))
-    }
-
-    fn take_consent(&self, state: &[u8; 32], session: &[u8; 32], now: UnixTime) -> Result<TakenConsent> {
-        self.write(Durability::Full, |db| consents::take(db, &self.keys, state, session, now))
-    }
-
-    fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()> {
-        self.write(Durability::Full, |db| consents::answer(db, &self.keys, state, answer))
-    }
-
-    fn sweep_consents(&self, now: UnixTime) -> Result<()> {
-        self.write(Durability::Relaxed, |db| consents::sweep(db, now))
-    }
-
-    fn ledger(&self, account: &str) -> Result<LedgerHead> {
-        self.read(|db| ledger::head(db, account))
-    }
-
-    fn open_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>> {
-        self.read(|db| ledger::open_rows(db, &self.keys, account, generation))
-    }
-
-    fn rows_to_delete(&self, account: &str, generation: u32, now: UnixTime) -> Result<Vec<LedgerRow>> {
-        self.read(|db| ledger::rows_to_delete(db, &self.keys, account, generation, now))
-    }
-
-    fn rows(&self, account: &str, generation: u32, keys: &[UidlKey]) -> Result<Vec<Option<LedgerRow>>> {
-        self.read(|db| ledger::rows(db, &self.keys, account, generation, keys))
-    }
-
-    fn all_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>> {
-        self.read(|db| ledger::all_rows(db, &self.keys, account, generation))
-    }
-
-    fn note_in_hand(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
-        self.write(Durability::Full, |db| ledger::note_in_hand(db, &self.keys, lease, generation, rows, now))
-    }
-
-    fn record(&self, deliveries: &[Delivery<'_>], now: UnixTime) -> Result<Vec<bool>> {
-        self.write(Durability::Full, |db| ledger::record(db, &self.keys, deliveries, now))
-    }
-
-    fn write_rows(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
-        self.write(Durability::Full, |db| ledger::write_rows(db, &self.keys, lease, generation, rows, now))
-    }
-
-    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()> {
-        self.write(Durability::Full, |db| ledger::forget(db, lease, generation, keys))
-    }
-
-    fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()> {
-        self.write(Durability::Relaxed, |db| ledger::mark_listing(db, lease, mark))
-    }
-
-    fn begin_generation(&self, lease: &Lease, rows: &[NewRow], now: UnixTime) -> Result<u32> {
-        self.write(Durability::Full, |db| ledger::begin_generation(db, &self.keys, lease, rows, now))
-    }
-
-    fn update_state_fenced(&self, lease: &Lease, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
-        self.write(Durability::Relaxed, |db| match leases::holds(db, lease)? {
-            Some(_) => state::update(db, lease.name.account(), change),
-            None => Ok(false),
-        })
-    }
-
-    fn digest_key(&self, account: &str) -> Result<crate::secret::KeyBytes> {
-        self.read(|db| {
-            let row = accounts::row_of(db, account)?;
-            Ok(accounts::data_key(db, &self.keys, row)?.digest_key())
-        })
+    fn desired(digest: u8) -> Desired {
+        Desired { digest: [digest; 32], accounts: None }
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn authorize(
     let answer = |mut pairs: Vec<(&str, String)>| {
         pairs.extend(ask.get("state").map(|state| ("state", state.to_owned())));
         match settings.iss {
-            IssAnswer::Right => pairs.push(("iss", shared.issuer(settings, segment))),
+            IssAnswer::Right => {
+                let user = settings.user(&signs_in(settings, &ask, headers));
+                pairs.push(("iss", shared.issuer_for(settings, &user)));
+            }
             IssAnswer::Wrong => pairs.push(("iss", "https://evil.example.net".to_owned())),
             IssAnswer::Absent => {}
         }
@@ -63,8 +66,10 @@ pub(super) fn authorize(
     }
     let user = signs_in(settings, &ask, headers);
     let scope = ask.get("scope").unwrap_or_default().to_owned();
-    let offline =
+    let asked =
         scope.split(' ').any(|one| one == "offline_access") || ask.get("access_type") == Some("offline");
+    let prompted = ask.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|one| one == "consent"));
+    let offline = asked && (prompted || !settings.refresh_needs_prompt);
     let nonce = ask.get("nonce").map(str::to_owned);
     let grant = Grant { user, client: client.to_owned(), scope, nonce, offline };
     let code = shared.state.lock().new_code(

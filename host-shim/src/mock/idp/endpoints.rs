@@ -147,7 +147,11 @@ fn answer(
         }
         At::Authorize => authorize::authorize(shared, settings, segment, query, &head.headers),
         At::AdminConsent => authorize::admin_consent(settings, query),
-        At::Introspect => token::introspect(shared, form.get("token").unwrap_or_default()),
+        At::Introspect => {
+            // Dovecot can ask by GET as well.
+            let asked = Form::read(query.as_bytes());
+            token::introspect(shared, form.get("token").or(asked.get("token")).unwrap_or_default())
+        }
         At::Revoke => token::revoke(shared, form),
         At::Code | At::Refresh | At::Token => token::token(shared, settings, segment, form, &head.headers),
     }

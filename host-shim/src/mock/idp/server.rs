@@ -14,7 +14,7 @@ use super::browser::{Answer, Browser};
 use super::endpoints;
 use super::journal::Journal;
 use super::jwt::Keys;
-use super::settings::Settings;
+use super::settings::{Settings, User};
 use super::state::State;
 
 /// A running provider. Ends when dropped.
@@ -160,6 +160,14 @@ pub(super) struct Shared {
 impl Shared {
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.read().clone()
+    }
+
+    /// The issuer that speaks for this user: as Entra, that of his tenant.
+    pub fn issuer_for(&self, settings: &Settings, user: &User) -> String {
+        match user.tid.as_ref().or(settings.entra_tenant.as_ref()) {
+            Some(tenant) if settings.entra_tenant.is_some() => format!("{}/{tenant}/v2.0", self.base),
+            _ => self.base.clone(),
+        }
     }
 
     /// The issuer as discovery on this tenant segment names it.

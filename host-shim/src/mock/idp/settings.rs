@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use super::faults::Fault;
 
 /// The behaviour of a provider. [`Settings::generic`] and [`Settings::entra`] are the ones to start from.
@@ -32,6 +34,8 @@ pub struct Settings {
     /// The scope answered in place of the one asked for.
     pub scope: Option<String>,
     pub omit_refresh_token: bool,
+    /// A refresh token comes only with `prompt=consent`, as at Google.
+    pub refresh_needs_prompt: bool,
     pub token_type: String,
     /// Access tokens are padded to this length.
     pub token_length: usize,
@@ -63,6 +67,7 @@ impl Settings {
             omit_scope: false,
             scope: None,
             omit_refresh_token: false,
+            refresh_needs_prompt: false,
             token_type: "Bearer".to_owned(),
             token_length: 0,
             token_prefix: String::new(),
@@ -84,9 +89,15 @@ impl Settings {
         }
     }
 
-    /// As Google: no refresh token on refresh.
+    /// As Google: a refresh token with `access_type=offline` and `prompt=consent` only, none on refresh.
     pub fn google() -> Settings {
-        Settings { rotation: Rotation::None, alg: Alg::Rs256, announce_iss: false, ..Settings::generic() }
+        Settings {
+            rotation: Rotation::None,
+            refresh_needs_prompt: true,
+            alg: Alg::Rs256,
+            announce_iss: false,
+            ..Settings::generic()
+        }
     }
 
     /// The user of this sign-in name, made up if unknown.
@@ -132,11 +143,11 @@ pub struct User {
 
 impl User {
     pub fn named(name: &str) -> User {
-        let hex: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let digits = format!("{hex:0<12}");
+        let digest = digest(&SHA256, name.as_bytes());
+        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         User {
-            sub: format!("sub-{hex}"),
-            oid: format!("aaaaaaaa-bbbb-4ccc-8ddd-{}", &digits[digits.len() - 12..]),
+            sub: format!("sub-{}", &hex[12..44]),
+            oid: format!("aaaaaaaa-bbbb-4ccc-8ddd-{}", &hex[..12]),
             tid: None,
             preferred_username: Some(name.to_owned()),
             email: Some(name.to_owned()),

@@ -177,8 +177,9 @@ impl State {
 
     /// Refresh tokens that would be granted now.
     pub fn live_refresh_tokens(&self, rotation: Rotation) -> usize {
-        let spent = matches!(rotation, Rotation::Rotates | Rotation::Strict);
-        self.refresh.values().filter(|t| !self.families[t.family].revoked && !(spent && t.used)).count()
+        let spends = matches!(rotation, Rotation::Rotates | Rotation::Strict);
+        let dead = |token: &Refresh| self.families[token.family].revoked || (spends && token.used);
+        self.refresh.values().filter(|token| !dead(token)).count()
     }
 
     fn end(&mut self, family: usize, tokens: &TokenTable) {

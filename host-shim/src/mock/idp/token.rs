@@ -54,7 +54,7 @@ pub(super) fn token(
     } else {
         authenticate(shared, settings, form, headers).and_then(|client| match grant_type {
             "authorization_code" => by_code(shared, settings, segment, form, &client),
-            "refresh_token" => by_refresh(shared, settings, segment, form, &client),
+            "refresh_token" => by_refresh(shared, settings, form, &client),
             _ => Err(OAuthError::new("unsupported_grant_type")),
         })
     };
@@ -163,17 +163,11 @@ fn by_code(
     let refresh = (code.grant.offline && !settings.omit_refresh_token)
         .then(|| state.new_refresh(&shared.journal, family));
     drop(state);
-    let id = issue_id_token(shared, settings, segment, &code.grant);
+    let id = issue_id_token(shared, settings, &code.grant);
     Ok(answer(settings, &scope, access, refresh, id))
 }
 
-fn by_refresh(
-    shared: &Shared,
-    settings: &Settings,
-    segment: &str,
-    form: &Form,
-    client: &str,
-) -> Result<Value, OAuthError> {
+fn by_refresh(shared: &Shared, settings: &Settings, form: &Form, client: &str) -> Result<Value, OAuthError> {
     let shown = form.get("refresh_token").ok_or_else(|| OAuthError::new("invalid_request"))?;
     let mut state = shared.state.lock();
     let (family, grant) = match state.refresh(shown, client, settings.rotation, &shared.tokens) {
@@ -191,20 +185,17 @@ fn by_refresh(
     let refresh = rotates.then(|| state.new_refresh(&shared.journal, family));
     drop(state);
     // OIDC Core §12.2: an id_token of a refresh carries no nonce.
-    let id = issue_id_token(shared, settings, segment, &Grant { nonce: None, ..grant });
+    let id = issue_id_token(shared, settings, &Grant { nonce: None, ..grant });
     Ok(answer(settings, &scope, access, refresh, id))
 }
 
-fn issue_id_token(shared: &Shared, settings: &Settings, segment: &str, grant: &Grant) -> Option<String> {
+fn issue_id_token(shared: &Shared, settings: &Settings, grant: &Grant) -> Option<String> {
     if !grant.scope.split(' ').any(|scope| scope == "openid") {
         return None;
     }
     let user = settings.user(&grant.user);
-    let tenant = user.tid.clone().or_else(|| settings.entra_tenant.clone());
-    let issuer = match (&settings.entra_tenant, &tenant) {
-        (Some(_), Some(tenant)) => format!("{}/{tenant}/v2.0", shared.base),
-        _ => shared.issuer(settings, segment),
-    };
+    let tenant = settings.entra_tenant.as_ref().map(|own| user.tid.clone().unwrap_or_else(|| own.clone()));
+    let issuer = shared.issuer_for(settings, &user);
     let subject = Subject {
         issuer: &issuer,
         client: &grant.client,

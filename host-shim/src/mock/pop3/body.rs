@@ -3,7 +3,8 @@
 use std::io;
 
 use super::super::mail::{Body, Pieces};
-use super::script::{Script, Verb, What};
+use super::fault::{Verb, What};
+use super::script::Script;
 use super::session::Flow;
 use super::stop::Stops;
 use super::wire::Wire;
@@ -105,20 +106,33 @@ impl<'a> Sending<'a> {
                 }
             }
         }
-        if !whole && self.drops {
+        self.halt_here().await?;
+        if self.drops {
             self.wire.flush().await?;
             return Ok(Flow::Drop);
         }
         let end: &[u8] =
             if self.script.bare_lf_in_messages && self.verb == Verb::Retr { b"\n" } else { b"\r\n" };
-        let at_line_start = last.ends_line && whole;
-        if !at_line_start && !(self.script.glued_terminator && self.verb == Verb::Retr) {
+        let ended = last.ends_line && whole;
+        let glued = self.script.glued_terminator && self.verb == Verb::Retr;
+        if !ended && !glued {
             self.wire.say(end);
         }
         self.wire.say(b".");
         self.wire.say(end);
         self.wire.relieve().await?;
         Ok(Flow::Go)
+    }
+
+    /// Halts if a halt is asked for at this octet; answers where the next one is.
+    async fn halt_here(&mut self) -> io::Result<Option<u64>> {
+        let halt = self.stops.next_in_body(self.verb, self.uidl, self.sent);
+        if halt != Some(self.sent) {
+            return Ok(halt);
+        }
+        self.wire.flush().await?;
+        self.stops.pass(self.verb, self.uidl, super::Moment::Body(self.sent)).await;
+        Ok(self.stops.next_in_body(self.verb, self.uidl, self.sent + 1))
     }
 
     /// Sends so many of the bytes as the limit allows; false if it was reached.
@@ -128,12 +142,7 @@ impl<'a> Sending<'a> {
             if to_limit == Some(0) {
                 return Ok(false);
             }
-            let halt = self.stops.next_in_body(self.verb, self.uidl).filter(|halt| *halt >= self.sent);
-            let to_halt = halt.map(|halt| halt - self.sent);
-            if to_halt == Some(0) {
-                self.wire.flush().await?;
-                self.stops.pass(self.verb, self.uidl, super::Moment::Body(self.sent)).await;
-            }
+            let to_halt = self.halt_here().await?.map(|halt| halt - self.sent);
             let room = to_limit.into_iter().chain(to_halt.filter(|octets| *octets > 0)).min();
             let take =
                 room.map_or(bytes.len(), |room| bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));

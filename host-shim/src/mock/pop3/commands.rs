@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::io;
 
 use super::body::Content;
-use super::script::{Listing, Script, Verb, What};
+use super::fault::{Verb, What};
+use super::script::{Listing, Script};
 use super::server::Transport;
 use super::session::{Command, Flow, Session};
 

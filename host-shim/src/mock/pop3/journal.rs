@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::fault::Verb;
 use super::mailbox::Uidl;
-use super::script::Verb;
 
 /// One command, or the coming and going of a connection (`Verb::Greeting`, with text `open` or `closed`).
 #[derive(Clone, Debug)]
@@ -62,6 +62,13 @@ impl Journal {
     /// How often this command came.
     pub fn count(&self, verb: Verb) -> u64 {
         self.0.inner.lock().counts.get(&verb).copied().unwrap_or(0)
+    }
+
+    /// How often this command came in sessions of this user.
+    pub fn count_by(&self, user: &str, verb: Verb) -> u64 {
+        let inner = self.0.inner.lock();
+        let his = |entry: &&Entry| entry.user.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(user));
+        inner.entries.iter().filter(his).filter(|entry| entry.verb == verb).count() as u64
     }
 
     /// How often RETR was asked for this UIDL.

@@ -7,7 +7,8 @@ use std::time::Instant;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::auth::{self, Mechanism};
-use super::script::{InitialResponse, Refusal, Script, Verb, codes};
+use super::fault::{Verb, codes};
+use super::script::{InitialResponse, Refusal, Script};
 use super::server::Transport;
 use super::session::{Command, Flow, Session};
 
@@ -49,8 +50,9 @@ impl Session {
         let (connection, verb) = (self.connection, Verb::AuthData);
         let text = format!("({} octets)", line.len());
         self.shared.journal.command(connection, None, verb, text);
+        let claimed = auth::credentials(mechanism, &line).map(|shown| shown.user);
         let words = vec![mechanism_word(mechanism).to_owned(), line];
-        let command = Command { verb, words, number: None, uidl: None };
+        let command = Command { verb, words, number: None, uidl: None, claimed };
         // The exchange behind the credentials has halts and faults of its own.
         Box::pin(self.around(script, &command)).await
     }

@@ -98,13 +98,21 @@ impl Mailboxes {
 
     /// Removes what a session marked: the same message, not another of the same UIDL.
     pub(super) fn expunge(&self, user: &str, gone: &[Message]) {
+        let mut marked: HashMap<&[u8], Vec<&Body>> = HashMap::new();
+        for message in gone {
+            marked.entry(&message.uidl).or_default().push(&message.body);
+        }
         self.change(user, |messages| {
-            for message in gone {
-                let place = messages.iter().position(|m| m.uidl == message.uidl && m.body == message.body);
-                if let Some(place) = place {
-                    messages.remove(place);
-                }
-            }
+            messages.retain(|message| {
+                let Some(bodies) = marked.get_mut(&*message.uidl) else {
+                    return true;
+                };
+                let Some(place) = bodies.iter().position(|body| **body == message.body) else {
+                    return true;
+                };
+                bodies.swap_remove(place);
+                false
+            });
         });
     }
 

@@ -19,9 +19,11 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod around;
 mod auth;
 mod body;
 mod commands;
+mod fault;
 mod journal;
 mod login;
 mod mailbox;
@@ -31,8 +33,9 @@ mod session;
 mod stop;
 mod wire;
 
+pub use fault::{At, Fault, Verb, What, codes};
 pub use journal::{Entry, Journal};
 pub use mailbox::{Mailboxes, Message, Uidl};
-pub use script::{At, Drip, Fault, InitialResponse, Listing, Pipelining, Refusal, Script, Verb, What, codes};
+pub use script::{Drip, InitialResponse, Listing, Pipelining, Refusal, Script};
 pub use server::{Builder, Server, Transport};
 pub use stop::{Moment, Place, Stop};

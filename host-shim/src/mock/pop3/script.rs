@@ -2,11 +2,9 @@
 //!
 //! What is wrong all the time is a field of [`Script`]; what goes wrong at one place is a [`Fault`].
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::mailbox::Uidl;
+use super::fault::{Fault, Verb, What};
 
 /// The behaviour of a server. [`Script::dovecot`], [`Script::exchange`] and [`Script::gmail`] are the
 /// well-behaved ones to start from.
@@ -132,11 +130,9 @@ impl Script {
     }
 
     /// The fault due at this command, used up once.
-    pub(super) fn fault(&self, verb: Verb, uidl: Option<&[u8]>) -> Option<What> {
-        self.faults
-            .iter()
-            .find(|fault| fault.at.fits(verb, uidl) && fault.take())
-            .map(|fault| fault.what.clone())
+    pub(super) fn fault(&self, verb: Verb, uidl: Option<&[u8]>, user: Option<&str>) -> Option<What> {
+        let due = self.faults.iter().find(|fault| fault.fits(verb, uidl, user) && fault.take())?;
+        Some(due.what.clone())
     }
 }
 
@@ -210,113 +206,4 @@ pub enum Pipelining {
 pub struct Drip {
     pub octets: usize,
     pub pause: Duration,
-}
-
-/// The commands; `AuthData` is the line with the credentials, `Greeting` what precedes the first command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Verb {
-    Greeting,
-    Capa,
-    Stls,
-    Auth,
-    AuthData,
-    Stat,
-    List,
-    Uidl,
-    Top,
-    Retr,
-    Dele,
-    Rset,
-    Noop,
-    Quit,
-    Other,
-}
-
-/// Where a fault lies.
-#[derive(Clone, Debug)]
-pub enum At {
-    Verb(Verb),
-    /// At this command for the message of this UIDL.
-    Message(Verb, Uidl),
-    Any,
-}
-
-impl At {
-    fn fits(&self, verb: Verb, uidl: Option<&[u8]>) -> bool {
-        match self {
-            At::Any => true,
-            At::Verb(wanted) => *wanted == verb,
-            At::Message(wanted, name) => *wanted == verb && uidl == Some(&**name),
-        }
-    }
-}
-
-/// Something that goes wrong at one place, always or so many times.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    at: At,
-    what: What,
-    left: Arc<AtomicU32>,
-}
-
-impl Fault {
-    pub fn new(at: At, what: What) -> Fault {
-        Fault { at, what, left: Arc::new(AtomicU32::new(u32::MAX)) }
-    }
-
-    /// Only so many times.
-    pub fn times(self, count: u32) -> Fault {
-        self.left.store(count, Ordering::Relaxed);
-        self
-    }
-
-    fn take(&self) -> bool {
-        let take = |left| match left {
-            0 => None,
-            u32::MAX => Some(u32::MAX),
-            left => Some(left - 1),
-        };
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
-    }
-}
-
-/// What goes wrong. Unless said otherwise the command has its effect.
-#[derive(Clone, Debug)]
-pub enum What {
-    /// `-ERR` and this text (with a response code if it begins with one); no effect.
-    Err(String),
-    /// These bytes in place of the reply; no effect.
-    Raw(Vec<u8>),
-    /// Closes without a reply; no effect.
-    Close,
-    /// Closes without a reply; the command had its effect.
-    CloseAfterDoing,
-    /// Replies, then closes.
-    CloseAfterReply,
-    /// Closes after so many octets of the multi-line reply, status line not counted.
-    DropAfter(u64),
-    /// Ends the reply after so many octets with a terminator as if that were all: undetectable by design.
-    Truncate(u64),
-    /// Replies, then sends these bytes at once: after a terminator, out of step.
-    ExtraAfter(Vec<u8>),
-    /// Waits before the reply.
-    Stall(Duration),
-    /// The prefix once, then the unit for ever; no effect.
-    Endless { prefix: Vec<u8>, unit: Vec<u8> },
-    /// `+OK`, then numbered lines for ever; no effect.
-    EndlessListing,
-}
-
-/// The texts of each response code of RFC 2449 and RFC 3206, for [`What::Err`].
-pub mod codes {
-    pub const LOGIN_DELAY: &str = "[LOGIN-DELAY] minimum time between logins not met";
-    pub const IN_USE: &str = "[IN-USE] mailbox is locked by another session";
-    pub const SYS_TEMP: &str = "[SYS/TEMP] temporary failure, try later";
-    pub const SYS_PERM: &str = "[SYS/PERM] account is not enabled for POP access";
-    pub const AUTH: &str = "[AUTH] invalid credentials";
-    pub const UTF8: &str = "[UTF8] message needs UTF8 mode";
-    pub const UNKNOWN: &str = "[X-MOON/FULL] unheard of";
-    pub const UNKNOWN_SUBLEVEL: &str = "[sys/temp/disk] temporary, in lower case, with more levels";
-    pub const ALL: [&str; 8] =
-        [LOGIN_DELAY, IN_USE, SYS_TEMP, SYS_PERM, AUTH, UTF8, UNKNOWN, UNKNOWN_SUBLEVEL];
 }

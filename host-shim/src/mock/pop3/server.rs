@@ -27,6 +27,8 @@ pub enum Transport {
     Stls,
     /// In clear, with no way out.
     Clear,
+    /// Takes the connection and says nothing: not even a handshake.
+    Silent,
 }
 
 /// A running POP3 server. Ends when dropped.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
+use super::fault::Verb;
 use super::mailbox::Uidl;
-use super::script::Verb;
 
 /// When, within a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,11 +124,15 @@ impl Stops {
         }
     }
 
-    /// The next octet count at which a multi-line reply halts.
-    pub fn next_in_body(&self, verb: Verb, uidl: Option<&[u8]>) -> Option<u64> {
+    /// The next octet count, from this one on, at which a multi-line reply halts.
+    pub fn next_in_body(&self, verb: Verb, uidl: Option<&[u8]>, from: u64) -> Option<u64> {
         let stops = self.0.lock();
-        let counts = stops.iter().filter(|stop| stop.place.is_at(verb, uidl)).map(|s| s.place.moment);
-        counts.filter_map(|moment| if let Moment::Body(count) = moment { Some(count) } else { None }).min()
+        let here = stops.iter().filter(|stop| stop.place.is_at(verb, uidl)).map(|stop| stop.place.moment);
+        let counts = here.filter_map(|moment| match moment {
+            Moment::Body(count) if count >= from => Some(count),
+            _ => None,
+        });
+        counts.min()
     }
 
     fn due(&self, verb: Verb, uidl: Option<&[u8]>, moment: Moment) -> Option<Arc<Shared>> {

@@ -32,6 +32,7 @@ pub(super) struct Wire {
     asked_at: Instant,
     asked: bool,
     ended: bool,
+    idle: Duration,
     round_trip: Duration,
     drip: Option<Drip>,
     journal: Journal,
@@ -47,6 +48,8 @@ enum Stream {
 const LINE_LIMIT: usize = 1 << 20;
 /// How much is read ahead while a reply waits for its round trip.
 const AHEAD: usize = 256 * 1024;
+/// Room for one TLS record, so that what came together is seen together.
+const AT_ONCE: usize = 16 * 1024;
 /// How much is gathered before it is written.
 const GATHERED: usize = 64 * 1024;
 
@@ -63,6 +66,7 @@ impl Wire {
             asked_at: Instant::now(),
             asked: true,
             ended: false,
+            idle: Duration::from_secs(60),
             round_trip: Duration::ZERO,
             drip: None,
             journal,
@@ -70,7 +74,8 @@ impl Wire {
     }
 
     /// Takes over what a script says about timing.
-    pub fn follow(&mut self, script: &Script) {
+    pub fn follow(&mut self, script: &Script, logged_in: bool) {
+        self.idle = if logged_in { script.idle } else { script.idle_before_login };
         self.round_trip = script.round_trip;
         self.drip = script.drip;
     }
@@ -85,6 +90,7 @@ impl Wire {
         self.consumed = self.received;
         let tls = TlsAcceptor::from(config).accept(tcp).await?;
         self.stream = Stream::Tls(Box::new(tls));
+        self.asked_at = Instant::now();
         Ok(())
     }
 
@@ -92,7 +98,7 @@ impl Wire {
         matches!(self.stream, Stream::Tls(_))
     }
 
-    /// The next line without its end; None at the end. What is to be said is said before waiting.
+    /// The next line without its end; None at the end or after too long a silence. What is to be said is said before waiting.
     pub async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.incoming) {
@@ -108,8 +114,11 @@ impl Wire {
                 return Err(io::ErrorKind::InvalidData.into());
             }
             self.flush().await?;
-            if self.ended || !self.read().await? {
-                return Ok(None);
+            let idle = self.idle;
+            match timeout(idle, self.read()).await {
+                Ok(Ok(true)) => {}
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(false)) | Err(_) => return Ok(None),
             }
         }
     }
@@ -153,7 +162,8 @@ impl Wire {
         }
         self.travel().await?;
         let out = std::mem::take(&mut self.out);
-        let first = std::mem::take(&mut self.asked);
+        // Noted before, so that who has read the reply finds it counted.
+        self.journal.sent(out.len(), std::mem::take(&mut self.asked));
         match self.drip {
             None => self.write(&out).await?,
             Some(drip) => {
@@ -163,7 +173,6 @@ impl Wire {
                 }
             }
         }
-        self.journal.sent(out.len(), first);
         self.gone += out.len();
         self.out = out;
         self.out.clear();
@@ -208,6 +217,7 @@ impl Wire {
     }
 
     async fn read(&mut self) -> io::Result<bool> {
+        self.incoming.reserve(AT_ONCE);
         let read = match &mut self.stream {
             Stream::Plain(stream) => stream.read_buf(&mut self.incoming).await,
             Stream::Tls(stream) => stream.read_buf(&mut self.incoming).await,

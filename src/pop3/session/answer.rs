@@ -1,0 +1,217 @@
+//! Lines of the server and what they answer (RFC 1939 §3, RFC 2449 §5): everything but the bytes of a message.
+//!
+//! A line that is not what the command at the head of the queue allows is never skipped (I13).
+
+use super::{Due, Reading, Session};
+use crate::pop3::limits::{
+    CAPABILITY_LINE_BYTES, CAPABILITY_LINES, LISTING_LINE_BYTES, QUOTE_CHARS, STATUS_LINE_BYTES,
+};
+use crate::pop3::listing;
+use crate::pop3::reply::{Status, printable};
+use crate::pop3::sasl::OutOfPlace;
+use crate::pop3::{Capabilities, Event, Listing, ProtocolError, Refusal, Sizes, Verb};
+
+impl Session {
+    pub(super) fn line(&mut self, input: &[u8]) -> Result<(usize, Option<Event<'static>>), ProtocolError> {
+        let limit = match self.reading {
+            Reading::Capabilities { .. } => CAPABILITY_LINE_BYTES,
+            Reading::Uidl(_) | Reading::List(_) => LISTING_LINE_BYTES,
+            _ => STATUS_LINE_BYTES,
+        };
+        // Taken out so that the line it lends and the rest of the session can be used together.
+        let mut lines = std::mem::take(&mut self.lines);
+        let outcome = match lines.take(input, limit) {
+            Err(_) => Err(self.misfit("a line is too long")),
+            Ok(None) => Ok((input.len(), None)),
+            Ok(Some(line)) => {
+                let more = line.taken < input.len();
+                self.understand(line.text, line.crlf, more).map(|event| (line.taken, event))
+            }
+        };
+        self.lines = lines;
+        outcome
+    }
+
+    fn understand(
+        &mut self,
+        line: &[u8],
+        crlf: bool,
+        more: bool,
+    ) -> Result<Option<Event<'static>>, ProtocolError> {
+        let most = self.limits.listing_entries;
+        match &mut self.reading {
+            Reading::Greeting => self.greeting(line),
+            Reading::Status => self.status(line, crlf),
+            Reading::Capabilities { found, .. } if line == b"." => {
+                let found = std::mem::take(found);
+                self.complete();
+                Ok(Some(Event::Capabilities(found)))
+            }
+            Reading::Capabilities { found, lines } => {
+                *lines += 1;
+                if *lines > CAPABILITY_LINES {
+                    return Err(self.misfit("too many capabilities"));
+                }
+                found.take(line);
+                Ok(None)
+            }
+            Reading::Uidl(listing) if line == b"." => {
+                let listing = std::mem::take(listing);
+                listing.prove(&self.maildrop).map_err(|why| self.misfit(&why))?;
+                self.nothing_behind(more)?;
+                self.complete();
+                Ok(Some(Event::Uidl(listing)))
+            }
+            Reading::Uidl(listing) => {
+                let taken = listing.take(line, most);
+                taken.map_err(|why| self.misfit(&why)).map(|()| None)
+            }
+            Reading::List(sizes) if line == b"." => {
+                let mut sizes = std::mem::take(sizes);
+                sizes.prove(&self.maildrop).map_err(|why| self.misfit(&why))?;
+                self.nothing_behind(more)?;
+                self.complete();
+                Ok(Some(Event::List(sizes)))
+            }
+            Reading::List(sizes) => {
+                let taken = sizes.take(line, most);
+                taken.map_err(|why| self.misfit(&why)).map(|()| None)
+            }
+            Reading::Proof { octets } => {
+                let octets = *octets;
+                match (Status::parse(line), self.due.front()) {
+                    (Some(Status::Ok(_) | Status::Err(_)), Some(&Due { verb, number })) => {
+                        self.nothing_behind(more)?;
+                        Ok(Some(self.end_message(verb, number, octets)))
+                    }
+                    _ => Err(self.foreign(line)),
+                }
+            }
+            // `advance` gives a message's bytes to `message`.
+            Reading::Message { .. } => Err(self.foreign(line)),
+        }
+    }
+
+    fn greeting(&mut self, line: &[u8]) -> Result<Option<Event<'static>>, ProtocolError> {
+        let event = match Status::parse(line) {
+            Some(Status::Ok(_)) => Event::Greeting,
+            Some(Status::Err(text)) => Event::Unwelcome(Refusal::parse(text)),
+            _ => return Err(self.foreign(line)),
+        };
+        self.reading = Reading::Status;
+        Ok(Some(event))
+    }
+
+    fn status(&mut self, line: &[u8], crlf: bool) -> Result<Option<Event<'static>>, ProtocolError> {
+        let Some(&Due { verb, number }) = self.due.front() else {
+            return Err(self.foreign(line));
+        };
+        match Status::parse(line) {
+            Some(Status::Ok(text)) => self.yes(verb, number, text, crlf),
+            Some(Status::Err(text)) => Ok(Some(self.no(verb, number, text))),
+            Some(Status::Challenge(text)) => match &mut self.exchange {
+                Some(exchange) => {
+                    let answered = exchange.challenge(text, &mut self.output);
+                    answered.map_err(|e| self.misfit(e.words())).map(|()| None)
+                }
+                None => Err(self.foreign(line)),
+            },
+            None => Err(self.foreign(line)),
+        }
+    }
+
+    /// `+OK` to the command at the head.
+    fn yes(
+        &mut self,
+        verb: Verb,
+        number: u32,
+        text: &[u8],
+        crlf: bool,
+    ) -> Result<Option<Event<'static>>, ProtocolError> {
+        match verb {
+            Verb::Capa => {
+                self.reading = Reading::Capabilities {
+                    found: Capabilities { answered: true, ..Capabilities::default() },
+                    lines: 0,
+                };
+                return Ok(None);
+            }
+            Verb::Uidl => {
+                self.reading = Reading::Uidl(Listing::default());
+                return Ok(None);
+            }
+            Verb::List => {
+                self.reading = Reading::List(Sizes::default());
+                return Ok(None);
+            }
+            Verb::Retr | Verb::Top => {
+                self.reading = Reading::Message { octets: 0, crlf };
+                self.unstuffer.begin();
+                self.saw_message = true;
+                return Ok(Some(Event::MessageBegin { verb, number }));
+            }
+            Verb::Stat => {
+                let (count, octets) = listing::stat(text)
+                    .ok_or_else(|| self.misfit(&format!("no count and size: {}", self.quote(text))))?;
+                self.maildrop.counted(count);
+                self.complete();
+                return Ok(Some(Event::Stat { count, octets }));
+            }
+            Verb::Login => {
+                if let Some(exchange) = &self.exchange {
+                    exchange.accepted().map_err(|e| self.misfit(e.words()))?;
+                }
+                self.exchange = None;
+            }
+            Verb::Dele => self.maildrop.delete(number),
+            Verb::Rset => self.maildrop.reset(),
+            Verb::Noop | Verb::Stls | Verb::Quit => {}
+        }
+        self.complete();
+        Ok(Some(Event::Done { verb, number }))
+    }
+
+    /// `-ERR` to the command at the head.
+    fn no(&mut self, verb: Verb, number: u32, text: &[u8]) -> Event<'static> {
+        self.complete();
+        match verb {
+            Verb::Capa => return Event::Capabilities(Capabilities::default()),
+            // In clear without STLS only QUIT is left to say.
+            Verb::Stls => self.last_word = false,
+            _ => {}
+        }
+        let mut refusal = Refusal::parse(text);
+        if let Some(exchange) = self.exchange.take() {
+            refusal.text = exchange.blacken(&refusal.text);
+            refusal.code = refusal.code.map(|code| code.map_other(|text| exchange.blacken(text)));
+            refusal.sasl_status = exchange.into_status();
+        }
+        Event::Refused { verb, number, refusal }
+    }
+
+    fn foreign(&self, line: &[u8]) -> ProtocolError {
+        self.misfit(&format!("a line that is none of the protocol: {}", self.quote(line)))
+    }
+
+    /// For an error that is logged: no credentials, and nothing that may be somebody's mail.
+    fn quote(&self, line: &[u8]) -> String {
+        if self.saw_message {
+            return format!("{} octets", line.len());
+        }
+        let words = printable(line, QUOTE_CHARS);
+        match &self.exchange {
+            Some(exchange) => format!("{:?}", exchange.blacken(&words)),
+            None => format!("{words:?}"),
+        }
+    }
+}
+
+impl OutOfPlace {
+    fn words(&self) -> &'static str {
+        match self {
+            OutOfPlace::EarlyYes => "+OK before the credentials were asked for",
+            OutOfPlace::YesAfterRefusal => "+OK after a refusal",
+            OutOfPlace::TooManyChallenges => "challenges without end",
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a sign-in leaves in the store: a grant that works, or one that waits for the owner; never half of it.
+
+use crate::error::{Error, Result, Status};
+use crate::model::{Account, Identity, UnixTime};
+use crate::store::{Grant, GrantSlot, Store};
+
+pub fn activate(
+    store: &dyn Store,
+    id: &str,
+    mut grant: Grant,
+    needs_refresh_token: bool,
+    now: UnixTime,
+) -> Result<()> {
+    if grant.refresh_token.is_none() {
+        // Some providers give one with the first consent only, and it still lives.
+        grant.refresh_token = store
+            .grant(id, GrantSlot::Active)?
+            .map(|before| before.grant)
+            .filter(|before| !before.dead && before.provider == grant.provider)
+            .filter(|before| match (&before.identity, &grant.identity) {
+                (Some(before), Some(now)) => before.is_same(now),
+                _ => false,
+            })
+            .and_then(|before| before.refresh_token);
+    }
+    if needs_refresh_token && grant.refresh_token.is_none() {
+        return Err(no_refresh_token());
+    }
+    put(store, id, GrantSlot::Active, &grant)?;
+    store.drop_grant(id, GrantSlot::Pending)?;
+    show_connected(store, id, grant.identity.as_ref(), now)
+}
+
+fn put(store: &dyn Store, id: &str, slot: GrantSlot, grant: &Grant) -> Result<()> {
+    // A refresh may write between; a new consent wins over it.
+    for _ in 0..8 {
+        let version = store.grant(id, slot)?.map_or(0, |before| before.version);
+        if store.put_grant(id, slot, version, grant)?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Error::new(
+        Status::Transient,
+        "grant.busy",
+        "the account's sign-in is being written by somebody else",
+    )
+    .advice("Please start the sign-in again."))
+}
+
+pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, now: UnixTime) -> Result<()> {
+    store.update_state(id, &mut |state| {
+        if identity.is_some() {
+            state.identity = identity.cloned();
+        }
+        state.claims = None;
+        state.next_due = 0;
+        state.failures = 0;
+        state.aside_until = 0;
+        state.outcome = None;
+        state.status = 0;
+        state.cause.clear();
+        state.provider_code.clear();
+        state.message.clear();
+        state.advice.clear();
+        state.since = now;
+    })?;
+    Ok(())
+}
+
+fn no_refresh_token() -> Error {
+    Error::new(
+        Status::Consent,
+        "consent.no_refresh_token",
+        "the provider gave nothing to renew the sign-in with",
+    )
+    .advice(
+        "Start the sign-in again and let the consent page be shown. If it stays, the operator must add \
+         offline_access to the scopes.",
+    )
+}
+
+/// Nothing of it is used before the owner said yes.
+pub fn keep_pending(store: &dyn Store, id: &str, grant: &Grant, needs_refresh_token: bool) -> Result<()> {
+    if needs_refresh_token && grant.refresh_token.is_none() {
+        return Err(no_refresh_token());
+    }
+    put(store, id, GrantSlot::Pending, grant)
+}
+
+/// The provider took its time: whose mail it is must not have changed meanwhile.
+pub fn is_unchanged(store: &dyn Store, account: &Account) -> Result<()> {
+    let same = store.account(&account.id)?.is_some_and(|row| {
+        row.account.owner == account.owner
+            && row.account.source == account.source
+            && row.account.sign_in_name() == account.sign_in_name()
+    });
+    if same {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Callback,
+        "callback.changed",
+        "the account was changed while the sign-in was under way",
+    )
+    .advice("Please start the sign-in again."))
+}

@@ -1,0 +1,170 @@
+//! The trait's promises, each handed to the file that keeps it, in one transaction of its kind.
+
+use super::{Durability, SqliteStore, accounts, apply, consents, grants, leases, ledger, state};
+use crate::store::*;
+
+impl Store for SqliteStore {
+    fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied> {
+        if let Some(applied) = self.read(|db| apply::unchanged(db, &self.keys, desired))? {
+            return Ok(applied);
+        }
+        self.write(Durability::Full, |db| apply::apply(db, &self.keys, desired, mine, now))
+    }
+
+    fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| accounts::put(db, &self.keys, account, cap, now))
+    }
+
+    fn remove_account(&self, id: &str) -> Result<bool> {
+        let removed = self.write(Durability::Full, |db| accounts::remove(db, id))?;
+        if removed {
+            // Old pages of the log may still hold what was removed. Another reader may stop this; closing does it then.
+            let opened = self.opened.lock();
+            let _ = opened.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+        Ok(removed)
+    }
+
+    fn account(&self, id: &str) -> Result<Option<AccountRow>> {
+        self.read(|db| Ok(accounts::find(db, id)?.map(|found| found.shown)))
+    }
+
+    fn accounts(&self, query: &AccountQuery) -> Result<Vec<AccountRow>> {
+        self.read(|db| accounts::list(db, query))
+    }
+
+    fn realm_of(&self, owner: &str) -> Result<Option<String>> {
+        self.read(|db| accounts::realm_of(db, owner))
+    }
+
+    fn due(&self, reach: &Reach, now: UnixTime, regardless: bool, limit: u32) -> Result<Vec<String>> {
+        self.read(|db| state::due(db, reach, now, regardless, limit))
+    }
+
+    fn next_due(&self, reach: &Reach) -> Result<Option<UnixTime>> {
+        self.read(|db| state::next_due(db, reach))
+    }
+
+    fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
+        self.write(Durability::Full, |db| state::update(db, id, change))
+    }
+
+    fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>> {
+        let row = self.read(|db| accounts::row_of(db, what.account()))?;
+        let Some(lock) =
+            self.locks.take(leases::byte(row, what)).map_err(|error| fault::at(&self.path, error))?
+        else {
+            return Ok(None);
+        };
+        let taken = self.write(Durability::Relaxed, |db| leases::take(db, row, what, now, for_s))?;
+        Ok(Some(Lease { name: what.clone(), fence: taken.fence, attempts: taken.attempts, lock: Some(lock) }))
+    }
+
+    fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
+        self.write(Durability::Relaxed, |db| leases::renew(db, lease, now, for_s))
+    }
+
+    fn release(&self, lease: &Lease, clean: bool) -> Result<()> {
+        let released = self.write(Durability::Relaxed, |db| leases::release(db, lease, clean));
+        if let Some(lock) = &lease.lock {
+            lock.unlock();
+        }
+        released
+    }
+
+    fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>> {
+        self.read(|db| grants::read(db, &self.keys, account, which))
+    }
+
+    fn put_grant(
+        &self,
+        account: &str,
+        which: GrantSlot,
+        expected: u64,
+        grant: &Grant,
+    ) -> Result<Option<u64>> {
+        self.write(Durability::Full, |db| grants::put(db, &self.keys, account, which, expected, grant))
+    }
+
+    fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()> {
+        self.write(Durability::Full, |db| grants::empty(db, accounts::row_of(db, account)?, which))
+    }
+
+    fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
+        self.write(Durability::Full, |db| grants::confirm(db, &self.keys, account, expected_pending))
+    }
+
+    fn begin_consent(&self, consent: &Consent) -> Result<()> {
+        self.write(Durability::Full, |db| consents::begin(db, &self.keys, consent))
+    }
+
+    fn take_consent(&self, state: &[u8; 32], session: &[u8; 32], now: UnixTime) -> Result<TakenConsent> {
+        self.write(Durability::Full, |db| consents::take(db, &self.keys, state, session, now))
+    }
+
+    fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()> {
+        self.write(Durability::Full, |db| consents::answer(db, &self.keys, state, answer))
+    }
+
+    fn sweep_consents(&self, now: UnixTime) -> Result<()> {
+        self.write(Durability::Relaxed, |db| consents::sweep(db, now))
+    }
+
+    fn ledger(&self, account: &str) -> Result<LedgerHead> {
+        self.read(|db| ledger::head(db, account))
+    }
+
+    fn open_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>> {
+        self.read(|db| ledger::open_rows(db, &self.keys, account, generation))
+    }
+
+    fn rows_to_delete(&self, account: &str, generation: u32, now: UnixTime) -> Result<Vec<LedgerRow>> {
+        self.read(|db| ledger::rows_to_delete(db, &self.keys, account, generation, now))
+    }
+
+    fn rows(&self, account: &str, generation: u32, keys: &[UidlKey]) -> Result<Vec<Option<LedgerRow>>> {
+        self.read(|db| ledger::rows(db, &self.keys, account, generation, keys))
+    }
+
+    fn all_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>> {
+        self.read(|db| ledger::all_rows(db, &self.keys, account, generation))
+    }
+
+    fn note_in_hand(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| ledger::note_in_hand(db, &self.keys, lease, generation, rows, now))
+    }
+
+    fn record(&self, deliveries: &[Delivery<'_>], now: UnixTime) -> Result<Vec<bool>> {
+        self.write(Durability::Full, |db| ledger::record(db, &self.keys, deliveries, now))
+    }
+
+    fn write_rows(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| ledger::write_rows(db, &self.keys, lease, generation, rows, now))
+    }
+
+    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()> {
+        self.write(Durability::Full, |db| ledger::forget(db, lease, generation, keys))
+    }
+
+    fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()> {
+        self.write(Durability::Relaxed, |db| ledger::mark_listing(db, lease, mark))
+    }
+
+    fn begin_generation(&self, lease: &Lease, rows: &[NewRow], now: UnixTime) -> Result<u32> {
+        self.write(Durability::Full, |db| ledger::begin_generation(db, &self.keys, lease, rows, now))
+    }
+
+    fn update_state_fenced(&self, lease: &Lease, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
+        self.write(Durability::Relaxed, |db| match leases::holds(db, lease)? {
+            Some(_) => state::update(db, lease.name.account(), change),
+            None => Ok(false),
+        })
+    }
+
+    fn digest_key(&self, account: &str) -> Result<crate::secret::KeyBytes> {
+        self.read(|db| {
+            let row = accounts::row_of(db, account)?;
+            Ok(accounts::data_key(db, &self.keys, row)?.digest_key())
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! OAuth 2.0: providers, addresses, answers and causes without a network; consent and grants with a mock provider.
+
+#[path = "oauth/authorize.rs"]
+mod authorize;
+#[path = "oauth/callback.rs"]
+mod callback;
+#[path = "oauth/consent.rs"]
+mod consent;
+#[path = "oauth/diagnosis.rs"]
+mod diagnosis;
+#[path = "oauth/grant.rs"]
+mod grant;
+#[path = "oauth/identity.rs"]
+mod identity;
+#[path = "oauth/names.rs"]
+mod names;
+#[path = "oauth/network.rs"]
+mod network;
+#[path = "oauth/provider.rs"]
+mod provider;
+#[path = "oauth/token.rs"]
+mod token;
+#[path = "oauth/world.rs"]
+mod world;
+
+use multipop::config::ProviderConfig;
+use multipop::error::Error;
+use multipop::oauth::provider::{Loaded, Provider};
+use multipop::secret::Secret;
+
+/// Fri, 09 Jan 2026 02:00:00 GMT
+pub const NOW: u64 = 1_767_924_000;
+pub const TENANT: &str = "3f1c0a52-9d1e-4b8a-8c6f-0d9f4e7b2a11";
+
+pub fn config(profile: &str) -> ProviderConfig {
+    ProviderConfig {
+        id: "p".into(),
+        realm: "default".into(),
+        profile: profile.into(),
+        tenant: None,
+        authority: None,
+        issuer: None,
+        authorize_endpoint: None,
+        token_endpoint: None,
+        admin_consent_endpoint: None,
+        revocation_endpoint: None,
+        client_id: "client-1".into(),
+        client_secret_files: vec!["/etc/multipop/secret".into()],
+        client_authentication: None,
+        redirect_uri: "https://mail.example.com/callback".into(),
+        response_mode: None,
+        scopes: None,
+        pop_scope_suffix: None,
+        authorize_parameters: Vec::new(),
+        servers: None,
+        mechanism: None,
+        mechanism_unlisted: None,
+        initial_response: None,
+        retr_is_final: None,
+        login_delay_s: None,
+        ca_file: None,
+    }
+}
+
+pub fn generic() -> ProviderConfig {
+    ProviderConfig {
+        issuer: Some("https://id.example.com".into()),
+        authorize_endpoint: Some("https://id.example.com/auth?kept=1".into()),
+        token_endpoint: Some("https://id.example.com/token".into()),
+        scopes: Some(vec!["openid".into(), "offline_access".into(), "mail".into()]),
+        servers: Some(vec!["pop.example.com:995".into()]),
+        ..config("generic")
+    }
+}
+
+pub fn secret(text: &str) -> Secret {
+    Secret::new(text.to_owned())
+}
+
+pub fn prove(config: &ProviderConfig) -> Result<Provider, Error> {
+    let loaded = Loaded { client_secrets: vec![secret("s3cr~et+/=")], extra_roots: Vec::new() };
+    Provider::new(config, loaded)
+}
+
+pub fn provider(config: &ProviderConfig) -> Provider {
+    prove(config).unwrap_or_else(|e| panic!("{e}"))
+}
+
+pub fn microsoft() -> Provider {
+    provider(&config("microsoft365"))
+}
