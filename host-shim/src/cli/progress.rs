@@ -21,13 +21,12 @@ impl Progress {
     fn draw(&mut self, event: &Event<'_>) {
         let Some(all) = &self.console.bars else { return };
         let bar = self.bars.entry(event.account.to_owned()).or_insert_with(|| {
-            let bar = all.add(ProgressBar::new(0));
-            bar.set_prefix(event.account.to_owned());
+            let mut bar = ProgressBar::new(0).with_prefix(event.account.to_owned());
             // The template is constant; a wrong one would only cost the looks.
             if let Ok(style) = ProgressStyle::with_template(BAR) {
-                bar.set_style(style);
+                bar = bar.with_style(style);
             }
-            bar
+            all.add(bar)
         });
         bar.set_length(event.bytes_total.max(event.bytes_done));
         bar.set_position(event.bytes_done);
