@@ -37,7 +37,7 @@ impl Progress {
         if let Some(bar) = self.bars.remove(event.account) {
             bar.finish_and_clear();
         }
-        let words = sentence(event);
+        let words = sentence(&self.console, event);
         match event.outcome {
             "ok" | "ok_more" | "busy" => self.console.say(&words),
             _ => self.console.note(&words),
@@ -63,14 +63,14 @@ impl HostEvents for Progress {
             | EventKind::ConsentRestored
             | EventKind::OperatorNeeded
             | EventKind::Throttled
-            | EventKind::SetAside => self.console.note(&sentence(event)),
+            | EventKind::SetAside => self.console.note(&sentence(&self.console, event)),
             EventKind::PassBegin | EventKind::PassEnd | EventKind::AccountBegin | EventKind::Other(_) => {}
         }
     }
 }
 
 /// One line for a person: what happened, and what helps.
-fn sentence(event: &Event<'_>) -> String {
+fn sentence(console: &Console, event: &Event<'_>) -> String {
     let mut words = match event.kind {
         EventKind::AccountEnd => format!("{}: {}", event.account, event.outcome),
         kind => format!("{}: {}", event.account, kind.name().replace('_', " ")),
@@ -86,8 +86,8 @@ fn sentence(event: &Event<'_>) -> String {
             words.push_str(&format!(", {count} {what}"));
         }
     }
-    for more in [event.message, event.advice] {
-        if !more.is_empty() {
+    if console.is_news(event.message) {
+        for more in [event.message, event.advice].iter().filter(|more| !more.is_empty()) {
             words.push_str("\n  ");
             words.push_str(more);
         }
