@@ -140,6 +140,9 @@ impl Mailbox<'_> {
         }
         if !plan.fetch.is_empty() {
             self.sizes = self.list_sizes().await?;
+            let sizes = plan.fetch.iter().map(|fetch| self.sizes.of(fetch.entry.number).unwrap_or(0));
+            self.visit.counts.bytes_total = sizes.sum();
+            self.visit.counts.messages_total = plan.fetch.len() as u64;
         }
         Line::new("planned")
             .field("account", &self.visit.row.account.id)
