@@ -191,6 +191,16 @@ impl Visit {
         .advice("See the log for what ended the process during these visits."))
     }
 
+    /// The visit came through all messages: the deaths before it were no fault of the account. What it has yet to say
+    /// to the server, DELE and QUIT, kills nobody.
+    pub async fn forget_deaths(&self) -> Result<()> {
+        if self.lease.attempts == 0 {
+            return Ok(());
+        }
+        let lease = self.lease.clone();
+        self.call.with_store(move |store| store.clear_attempts(&lease)).await
+    }
+
     fn keep_the_lease(&self) -> Renewing {
         let call = self.call.clone();
         let lease = self.lease.clone();
