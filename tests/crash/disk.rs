@@ -97,10 +97,9 @@ impl Disk {
             What::SyncBegins(sync, path) => {
                 let number = self.find(path).unwrap_or_else(|| panic!("{}: synced", path.display()));
                 let synced = match &self.nodes[number] {
-                    Node::File { synced, since } => Synced::File {
-                        changes: since.len(),
-                        data: Arc::new(applied(synced, since.iter())),
-                    },
+                    Node::File { synced, since } => {
+                        Synced::File { changes: since.len(), data: Arc::new(applied(synced, since.iter())) }
+                    }
                     Node::Folder { now, .. } => Synced::Folder(now.clone()),
                 };
                 self.syncing.insert(*sync, (number, synced));

@@ -98,19 +98,20 @@ pub fn start(dir: &Path, into: Into, at: Option<(Here, u32, bool)>) -> (Child, O
 pub struct Told(UnixListener);
 
 impl Told {
-    /// Waits until the host stands there; `false` if it ended without.
-    pub fn reached(&self, child: &mut Child) -> bool {
+    /// Waits until the host stands there, where it stays as long as it has what is answered; `None` if it ended
+    /// without.
+    pub fn reached(&self, child: &mut Child) -> Option<UnixStream> {
         self.0.set_nonblocking(true).unwrap();
         let mut stream = loop {
             match self.0.accept() {
                 Ok((stream, _)) => break stream,
-                Err(_) if child.try_wait().unwrap().is_some() => return false,
+                Err(_) if child.try_wait().unwrap().is_some() => return None,
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         };
         stream.set_nonblocking(false).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        matches!(stream.read(&mut [0]), Ok(1))
+        matches!(stream.read(&mut [0]), Ok(1)).then_some(stream)
     }
 }
 
@@ -152,8 +153,7 @@ impl Teller {
             // Until this process is killed.
             let _ = told.parent.read(&mut [0]);
         }
-        // A listener that is gone is no error: it has heard enough.
-        std::mem::forget(telling.take());
+        *telling = None;
     }
 }
 

@@ -26,8 +26,8 @@ impl Step {
 pub enum Kill {
     /// While the server halts, having come by so often before.
     Server { verb: Verb, moment: Moment, skip: u32 },
-    /// While the host stands there; or so long after it came by, as it runs on.
-    Sink { here: Here, skip: u32, after_us: Option<u64> },
+    /// So long after the host came by there, where it waits or `runs_on`.
+    Sink { here: Here, skip: u32, wait_us: u64, runs_on: bool },
 }
 
 /// Every step, six times; where in its step differs.
@@ -36,12 +36,16 @@ pub fn schedule() -> Vec<Kill> {
     for turn in 0..6 {
         let moment = [Moment::Before, Moment::BeforeReply, Moment::AfterReply][turn as usize % 3];
         let here = if turn % 2 == 0 { Here::EndBegins } else { Here::EndReturns };
-        kills.push(Kill::Server { verb: Verb::Retr, moment: Moment::Body(100 + 500 * u64::from(turn)), skip: 3 * turn });
-        kills.push(Kill::Sink { here, skip: 5 * turn, after_us: None });
+        kills.push(Kill::Server {
+            verb: Verb::Retr,
+            moment: Moment::Body(100 + 500 * u64::from(turn)),
+            skip: 3 * turn,
+        });
+        kills.push(Kill::Sink { here, skip: 5 * turn, wait_us: 3000, runs_on: false });
         kills.push(match turn % 3 {
-            0 => Kill::Sink { here: Here::Flushed, skip: 0, after_us: None },
-            1 => Kill::Sink { here: Here::Flushed, skip: 0, after_us: Some(400 * u64::from(turn)) },
-            _ => Kill::Sink { here: Here::Recorded, skip: 0, after_us: None },
+            0 => Kill::Sink { here: Here::Flushed, skip: 0, wait_us: 3000, runs_on: false },
+            1 => Kill::Sink { here: Here::Flushed, skip: 0, wait_us: 400 * u64::from(turn), runs_on: true },
+            _ => Kill::Sink { here: Here::Recorded, skip: 0, wait_us: 3000, runs_on: false },
         });
         kills.push(Kill::Server { verb: Verb::Dele, moment, skip: 2 * turn });
         kills.push(Kill::Server { verb: Verb::Quit, moment, skip: 0 });
@@ -79,10 +83,11 @@ impl Kill {
                 // Before the halt ends, so that the server does not speak to the living.
                 child.wait().unwrap()
             }
-            Kill::Sink { here, skip, after_us } => {
-                let (mut child, told) = host::start(dir, into, Some((here, skip, after_us.is_some())));
-                if told.is_some_and(|told| told.reached(&mut child)) {
-                    std::thread::sleep(Duration::from_micros(after_us.unwrap_or(3000)));
+            Kill::Sink { here, skip, wait_us, runs_on } => {
+                let (mut child, told) = host::start(dir, into, Some((here, skip, runs_on)));
+                let held = told.and_then(|told| told.reached(&mut child));
+                if held.is_some() {
+                    std::thread::sleep(Duration::from_micros(wait_us));
                     child.kill().unwrap();
                 }
                 child.wait().unwrap()

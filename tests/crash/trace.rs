@@ -13,10 +13,20 @@ pub struct Call {
 #[derive(Debug, Clone)]
 pub enum What {
     /// A file is there under this path from now on, and empty if `truncated`.
-    Open { path: PathBuf, truncated: bool },
+    Open {
+        path: PathBuf,
+        truncated: bool,
+    },
     Folder(PathBuf),
-    Write { path: PathBuf, offset: u64, bytes: Vec<u8> },
-    Resize { path: PathBuf, size: u64 },
+    Write {
+        path: PathBuf,
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+    Resize {
+        path: PathBuf,
+        size: u64,
+    },
     Rename(PathBuf, PathBuf),
     Link(PathBuf, PathBuf),
     Remove(PathBuf),
@@ -29,7 +39,8 @@ pub enum What {
 /// could be the very one that matters.
 pub fn read(trace: &Path, root: &Path) -> Vec<Call> {
     let text = std::fs::read(trace).unwrap();
-    let mut reader = Reader { root, offsets: HashMap::new(), unfinished: HashMap::new(), calls: Vec::new(), syncs: 0 };
+    let mut reader =
+        Reader { root, offsets: HashMap::new(), unfinished: HashMap::new(), calls: Vec::new(), syncs: 0 };
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         reader.line(std::str::from_utf8(line).expect("strace writes ASCII"));
     }
@@ -108,7 +119,10 @@ impl Reader<'_> {
                 if !flags.contains("O_CREAT") && !flags.contains("O_TRUNC") {
                     return;
                 }
-                assert!(!flags.contains("O_APPEND") && !flags.contains("O_TMPFILE"), "not understood: {flags}");
+                assert!(
+                    !flags.contains("O_APPEND") && !flags.contains("O_TMPFILE"),
+                    "not understood: {flags}"
+                );
                 What::Open { path, truncated: flags.contains("O_TRUNC") }
             }
             "lseek" => {
@@ -156,7 +170,8 @@ impl Reader<'_> {
                 None => return,
             },
             _ => {
-                let touches = arguments.iter().filter_map(Argument::path).any(|path| self.inside(path).is_some());
+                let touches =
+                    arguments.iter().filter_map(Argument::path).any(|path| self.inside(path).is_some());
                 assert!(!touches, "not understood: {name} {arguments:?}");
                 return;
             }
@@ -194,7 +209,9 @@ impl Argument {
     fn path(&self) -> Option<&str> {
         match self {
             Argument::Text(bytes) => std::str::from_utf8(bytes).ok(),
-            Argument::Plain(text) => Some(text.split_once('<')?.1.trim_end_matches(" (deleted)").strip_suffix('>')?),
+            Argument::Plain(text) => {
+                Some(text.split_once('<')?.1.trim_end_matches(" (deleted)").strip_suffix('>')?)
+            }
         }
     }
 }
@@ -265,7 +282,8 @@ fn unescape(bytes: &[u8], mut at: usize) -> (Vec<u8>, usize) {
         }
         let digits = bytes[at..].iter().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
         assert!(digits > 0, "an escape of another kind");
-        let value = bytes[at..at + digits].iter().fold(0u32, |value, byte| value * 8 + u32::from(byte - b'0'));
+        let value =
+            bytes[at..at + digits].iter().fold(0u32, |value, byte| value * 8 + u32::from(byte - b'0'));
         out.push(value as u8);
         at += digits;
     }
