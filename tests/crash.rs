@@ -91,7 +91,7 @@ fn i01_a_kill_doubles_at_most_one_batch_where_the_sink_drops_nothing() {
         let kill = match turn % 4 {
             0 => Kill::Sink { here: Here::EndReturns, skip: 3 + turn, wait_us, runs_on: true },
             1 => Kill::Sink { here: Here::Recorded, skip: turn % 2, wait_us: 3000, runs_on: false },
-            2 => Kill::Server { verb: Verb::Retr, moment: Moment::Body(900), skip: 5 + turn },
+            2 => Kill::Server { verb: Verb::Retr, moment: Moment::Body(900), skip: 5 + turn, wait_ms: 5 },
             _ => Kill::Sink { here: Here::EndReturns, skip: 11 + turn, wait_us: 3000, runs_on: false },
         };
         if kill.strike(&world, Into::List) {
@@ -111,10 +111,21 @@ fn i01_a_kill_doubles_at_most_one_batch_where_the_sink_drops_nothing() {
 }
 
 #[test]
+fn i02_what_the_sink_took_is_recorded_however_slow_the_server() {
+    let world = World::new(Script::dovecot(), 12, 60, 8);
+    let kill = Kill::Server { verb: Verb::Retr, moment: Moment::Body(900), skip: 3, wait_ms: 1500 };
+    assert!(kill.strike(&world, Into::List));
+    let ended = |lines: &[Listed]| lines.iter().filter(|line| line.ended).count();
+    assert_eq!(ended(&listed(world.dir.path())), 3);
+    assert!(host::command(world.dir.path(), Into::List).status().unwrap().success());
+    assert_eq!(ended(&listed(world.dir.path())), 12, "a flush is due after half a second");
+}
+
+#[test]
 fn i02_after_a_kill_the_key_is_the_same() {
     let world = World::new(Script::exchange(), 40, 500, 8);
     let kills = [
-        Kill::Server { verb: Verb::Retr, moment: Moment::Body(700), skip: 2 },
+        Kill::Server { verb: Verb::Retr, moment: Moment::Body(700), skip: 2, wait_ms: 5 },
         Kill::Sink { here: Here::EndBegins, skip: 2, wait_us: 3000, runs_on: false },
         Kill::Sink { here: Here::EndReturns, skip: 9, wait_us: 3000, runs_on: false },
     ];
