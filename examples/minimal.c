@@ -59,7 +59,8 @@ static int32_t box_begin(void *user, const multipop_message_t *m, void **cookie,
 }
 
 static int32_t box_data(void *user, void *cookie, const uint8_t *bytes, size_t size, multipop_reason_t *reason) {
-    return (void)user, write_all(((struct mail *)cookie)->fd, (const char *)bytes, size) < 0 ? answer(reason) : MULTIPOP_GO;
+    (void)user;
+    return write_all(((struct mail *)cookie)->fd, (const char *)bytes, size) < 0 ? answer(reason) : MULTIPOP_GO;
 }
 
 static int32_t box_end(void *user, void *cookie, multipop_reason_t *reason) {

@@ -1,8 +1,8 @@
-//! A Rust host that serves people while it fetches: the library loaded with its layout checked, and two instances on
-//! one store, each in a thread of its own.
+//! A Rust host that serves people while it fetches: the library loaded with its layout checked, and two
+//! instances on one store, each in a thread of its own. DIR/tmp and DIR/new must exist.
 //!
 //! ```text
-//! cargo run --example rust_host -- /abs/config.json DIR /path/to/libmultipop.so     (DIR/tmp and DIR/new must exist)
+//! cargo run --example rust_host -- /abs/config.json DIR /path/to/libmultipop.so
 //! ```
 //!
 //! Where a real host has web pages, this one reads lines: `accounts OWNER`, `authorise OWNER ACCOUNT`,

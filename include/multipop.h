@@ -65,8 +65,8 @@
  *     this library does not know that is not 0, is MULTIPOP_E_ABI. `reserved` must be 0. Structs handed to a
  *     callback carry the library's size; read fields later than 1.0 only after MULTIPOP_HAS(ptr, field).
  *
- * No exception and no longjmp may leave a callback: the process ends there (std::terminate or abort), if you are
- * lucky. multipop.hpp, the C++17 wrapper beside this file, takes care of exceptions.
+ * No exception and no longjmp may leave a callback. An exception that does ends the process (abort); a longjmp
+ * breaks it. multipop.hpp, the C++17 wrapper beside this file, takes care of exceptions.
  *
  * Platforms: Linux with glibc 2.28 or later, x86_64 and aarch64. Licence: MIT OR Apache-2.0.
  */

@@ -30,8 +30,10 @@ pub struct Facts<'a> {
     pub max_message_bytes: u64,
     /// Deletion by age waits: the clock may have jumped.
     pub delete_suspended: bool,
-    /// Also what was recorded under a milder policy, once it is so many seconds old (a confirmed act).
-    pub delete_older_s: Option<u64>,
+    /// The age from which the present policy deletes; `None`: never, whatever stood when a message was recorded.
+    pub delete_age_s: Option<u64>,
+    /// Also what was recorded under a milder policy (a confirmed act).
+    pub delete_older: bool,
     /// RETR followed by QUIT pops a message for good.
     pub retr_is_final: bool,
 }
@@ -103,17 +105,17 @@ pub fn plan(entries: &[Entry], facts: &Facts<'_>) -> Plan {
     plan
 }
 
+/// The milder of two policies counts, that of the day the message was recorded and the present one, unless the owner
+/// confirmed that older mail goes too.
 fn is_to_delete(row: &LedgerRow, facts: &Facts<'_>) -> bool {
+    let Some(age) = facts.delete_age_s else { return false };
     // Deletion at once does not depend on a clock that may have jumped.
-    if row.delete_at == Some(0) {
+    if age == 0 && row.delete_at == Some(0) {
         return true;
     }
-    if facts.delete_suspended {
-        return false;
-    }
-    let by_policy = row.delete_at.is_some_and(|at| at <= facts.now);
-    let older = facts.delete_older_s.is_some_and(|age| row.recorded_at.saturating_add(age) <= facts.now);
-    by_policy || older
+    let old_enough = row.recorded_at.saturating_add(age) <= facts.now;
+    let allowed = facts.delete_older || row.delete_at.is_some_and(|at| at <= facts.now);
+    allowed && old_enough && !facts.delete_suspended
 }
 
 /// Least number of known messages that must all have vanished before a reset is suspected.
@@ -194,7 +196,8 @@ mod tests {
             retry_deferred: false,
             max_message_bytes: 100,
             delete_suspended: false,
-            delete_older_s: None,
+            delete_age_s: Some(0),
+            delete_older: false,
             retr_is_final: false,
         }
     }
@@ -239,6 +242,23 @@ mod tests {
         assert_eq!(plan(&entries(&[1]), &facts).delete.len(), 1);
         facts.delete_suspended = true;
         assert_eq!(plan(&entries(&[1]), &facts).delete.len(), 0);
+    }
+
+    #[test]
+    fn the_milder_policy_counts() {
+        let mut at_once = row(1, RowState::Durable);
+        at_once.delete_at = Some(0);
+        let kept = row(2, RowState::Durable);
+        let rows = HashMap::from([(at_once.key, at_once), (kept.key, kept)]);
+        let deletes = |age, older| {
+            let facts = Facts { delete_age_s: age, delete_older: older, ..facts(&rows) };
+            plan(&entries(&[1, 2]), &facts).delete.len()
+        };
+        assert_eq!(deletes(Some(0), false), 1);
+        assert_eq!(deletes(None, false), 0, "a policy that became milder holds at once");
+        assert_eq!(deletes(Some(5000), false), 0);
+        assert_eq!(deletes(Some(0), true), 2);
+        assert_eq!(deletes(None, true), 0);
     }
 
     #[test]

@@ -3,66 +3,16 @@
 
 #[path = "abi/layout.rs"]
 mod layout;
+#[path = "abi/programs.rs"]
+mod programs;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// `MULTIPOP_LIBRARY`, else the one cargo built for this test, which lies beside it.
-pub fn library() -> PathBuf {
-    if let Some(given) = std::env::var_os("MULTIPOP_LIBRARY") {
-        return given.into();
-    }
-    let test = std::env::current_exe().expect("a test has a path");
-    let places = test.ancestors().skip(1).take(2).map(|dir| dir.join("libmultipop.so"));
-    places
-        .into_iter()
-        .find(|path| path.exists())
-        .expect("libmultipop.so is not built: run cargo build first, or name it in MULTIPOP_LIBRARY")
-}
+use programs::{compile, library, root, run};
 
 fn header() -> String {
     std::fs::read_to_string(root().join("include/multipop.h")).expect("the header is there")
-}
-
-fn run(command: &mut Command) -> String {
-    let out = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    assert!(
-        out.status.success(),
-        "{command:?}: {}\n{}{}",
-        out.status,
-        String::from_utf8_lossy(&out.stdout),
-        String::from_utf8_lossy(&out.stderr)
-    );
-    String::from_utf8(out.stdout).expect("the program prints UTF-8")
-}
-
-/// Compiles one file, all warnings as errors, and answers the program.
-fn compile(dir: &Path, dialect: &str, source: &str, more: &[&str]) -> PathBuf {
-    let program = dir.join(format!("{}-{dialect}", source.replace(['/', '.'], "-")));
-    let plus = dialect.starts_with("c++");
-    let mut command = Command::new(if plus { "c++" } else { "cc" });
-    command
-        .args(WARNINGS)
-        .arg(format!("-std={dialect}"))
-        .args(["-pthread", "-g"])
-        .arg("-I")
-        .arg(root().join("include"))
-        .arg("-I")
-        .arg(dir)
-        .args(more)
-        .args(if plus { &["-x", "c++"] } else { &["-x", "c"] })
-        .arg(root().join(source))
-        .args(["-x", "none", "-ldl", "-o"])
-        .arg(&program);
-    run(&mut command);
-    program
 }
 
 fn behave(case: &str) {
@@ -267,6 +217,17 @@ fn i04_a_throwing_cpp_host_hears_its_own_exception() {
     let program = compile(dir.path(), "c++17", "tests/abi/throwing.cpp", &[]);
     let said = run(Command::new(program).arg(library()).arg(dir.path()));
     assert_eq!(said.trim(), "fine");
+}
+
+#[test]
+fn i04_an_exception_that_leaves_a_callback_ends_the_host_before_it_passes_through() {
+    use std::os::unix::process::ExitStatusExt;
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile(dir.path(), "c++17", "tests/abi/raw_throw.cpp", &[]);
+    let out = Command::new(program).arg(library()).arg(dir.path()).output().unwrap();
+    assert_eq!(out.status.signal(), Some(6), "{out:?}");
+    // Not at a `catch_unwind` of the runtime's, after our frames were torn down.
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "");
 }
 
 /// One process, two types: a root module is kept per type.

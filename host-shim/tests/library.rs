@@ -216,3 +216,32 @@ fn text_that_c_cannot_hold_is_refused_here() {
     assert_eq!(failure.status, abi::E_CONFIG);
     assert!(!failure.message.is_empty() && !failure.advice.is_empty());
 }
+
+#[test]
+fn many_accounts_at_once_each_into_a_maildir_of_its_own() {
+    use multipop_host::sink::maildir::{Address, Maildir};
+    let house = House::new(Load::Checked, 0);
+    let mut config: serde_json::Value = serde_json::from_str(&house.config).unwrap();
+    let mut account = config["accounts"]["alice"].clone();
+    for number in 0..8 {
+        house.pop.mailboxes().fill(USER, 4, 20_000, 100 * number);
+        account["deliver_to"] = format!("user{number}@Example.com").into();
+        config["accounts"][format!("a{number}")] = account.clone();
+    }
+    let mut instance = Instance::init(&house.api, "test", Level::Info, Box::new(())).unwrap();
+    instance.configure(&config.to_string()).unwrap();
+    let mail = TempDir::new().unwrap();
+    let template = format!("{}/%d/%n", mail.path().display());
+    let mut sink = Maildir::new(Address::parse(&template).unwrap());
+    let fetched = instance.fetch_once("*", None, 60, true, &mut sink).unwrap();
+    fetched.result.unwrap();
+    assert_eq!((fetched.report.accounts_ok, fetched.report.messages_taken), (9, 9 * 32));
+    assert_eq!(sink.delivered(), 9 * 32);
+    for number in 0..8 {
+        let new = mail.path().join(format!("example.com/user{number}/new"));
+        let sizes = std::fs::read_dir(new).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+        let sizes: Vec<u64> = sizes.collect();
+        assert_eq!(sizes.len(), 32);
+        assert!(sizes.iter().all(|size| *size > 19_000), "whole: {sizes:?}");
+    }
+}

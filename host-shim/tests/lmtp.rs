@@ -11,6 +11,7 @@ use multipop_host::sink::lmtp::{Lmtp, Place};
 use parking_lot::Mutex;
 
 type Script = fn(&str) -> &'static str;
+type Meaning = fn(&No) -> bool;
 
 /// What came: each command a line, each message whole with its dots, and where a connection ended in the middle.
 #[derive(Clone, Default)]
@@ -187,11 +188,11 @@ fn each_no_means_what_it_says() {
     fn too_big(command: &str) -> &'static str {
         if command.starts_with("MAIL") { "552 5.3.4 too big\r\n" } else { well(command) }
     }
-    let full: fn(&No) -> bool = |no| matches!(no, No::Full(_));
-    let recipient: fn(&No) -> bool = |no| matches!(no, No::Recipient(_));
-    let refuse: fn(&No) -> bool = |no| matches!(no, No::Refuse(_));
-    let defer: fn(&No) -> bool = |no| matches!(no, No::Defer(_));
-    let cases: [(Script, fn(&No) -> bool); 6] = [
+    let full: Meaning = |no| matches!(no, No::Full(_));
+    let recipient: Meaning = |no| matches!(no, No::Recipient(_));
+    let refuse: Meaning = |no| matches!(no, No::Refuse(_));
+    let defer: Meaning = |no| matches!(no, No::Defer(_));
+    let cases: [(Script, Meaning); 6] = [
         (over_quota_at_rcpt, full),
         (over_quota_at_end, full),
         (unknown, recipient),
@@ -255,4 +256,27 @@ fn a_socket_in_the_file_system_will_do() {
     assert_eq!(put(&mut sink), Ok(Yes::Taken));
     assert_eq!(seen.count("Received:"), 1);
     assert!(Place::parse("mail.example.com").is_err());
+}
+
+#[test]
+fn a_kept_connection_that_the_server_gave_up_is_replaced() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = Place::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+    let (seen, given_up) = (Seen::default(), Arc::new(Mutex::new(Vec::new())));
+    std::thread::spawn({
+        let (seen, given_up) = (seen.clone(), given_up.clone());
+        move || {
+            for stream in listener.incoming() {
+                let stream = stream.unwrap();
+                given_up.lock().push(stream.try_clone().unwrap());
+                let seen = seen.clone();
+                std::thread::spawn(move || serve(stream, well, &seen));
+            }
+        }
+    });
+    let mut sink = Lmtp::new(place);
+    assert_eq!(put(&mut sink), Ok(Yes::Taken));
+    given_up.lock()[0].shutdown(std::net::Shutdown::Both).unwrap();
+    assert_eq!(put(&mut sink), Ok(Yes::Taken));
+    assert_eq!((seen.count("connected"), seen.count("Received:")), (2, 2));
 }

@@ -162,7 +162,7 @@ mod tests {
         let fault = fault("{\"a\": {\"b\": 1,\n \"b\": 2}}");
         assert_eq!(fault.path, "a.b");
         assert!(fault.what.contains("twice"));
-        assert_eq!(fault.at, 19);
+        assert_eq!(fault.at, 21, "the place of the second value");
     }
 
     #[test]

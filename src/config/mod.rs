@@ -14,9 +14,11 @@ mod account;
 mod act;
 mod field;
 mod json;
+mod meant;
 mod profile;
 mod provider;
 mod read;
+mod sections;
 pub mod words;
 
 pub use account::{AccountForm, to_json};

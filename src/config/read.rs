@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::account::{AccountForm, Frame, INTERVAL_S, read_limits};
+use super::account::AccountForm;
 use super::act::{self, Act};
-use super::field::{Field, Members};
+use super::field::Field;
 use super::json::{self, Fault, Read, Value};
-use super::{AccountDefaults, Config, Limits, OwnerRights, Realm, Timeouts, provider, words};
+use super::meant::Frame;
+use super::{Config, ProviderConfig, Realm, provider, sections, words};
 use crate::error::{Error, Result, Status};
-use crate::model::{Account, AccountLimits, Actor, DEFAULT_REALM, DeletePolicy, FirstFetch, Pipelining};
+use crate::model::{Account, Actor, DEFAULT_REALM};
 
 /// What a text turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +101,11 @@ impl Config {
         let with_port = words::host_port_text(host, port);
         self.servers.iter().any(|listed| *listed == with_port || listed == host)
     }
+
+    /// Whether an account whose token comes from a file may be there.
+    pub fn may_take_token_files(&self, host: &str, port: u16) -> bool {
+        self.servers.is_empty() || self.lists_server(host, port)
+    }
 }
 
 impl Text<'_> {
@@ -152,35 +158,30 @@ fn locate(json: &str) -> Read<Source> {
 
 fn read(json: &str) -> Read<Config> {
     let mut members = root(json)?.members()?;
+    let realms = sections::realms(members.take("realms"))?;
+    let providers = providers(members.take("providers"), &realms)?;
     let mut config = Config {
         store: words::path(&members.need("store", "the absolute path of the database")?)?,
-        keys: keys(members.need("keys", "the absolute paths of the key files, the sealing one first")?)?,
+        keys: sections::keys(
+            members.need("keys", "the absolute paths of the key files, the sealing one first")?,
+        )?,
         hostname: words::hostname(&members.need("hostname", "this machine's name, for Received: lines")?)?,
-        enabled: boolean(&mut members, "enabled", true)?,
-        always_delete: boolean(&mut members, "always_delete", false)?,
-        shadow: boolean(&mut members, "shadow", false)?,
-        delete_grace_s: whole(&mut members, "delete_grace_s", 0..=365 * 86_400, 86_400)?,
+        enabled: sections::boolean(&mut members, "enabled", true)?,
+        always_delete: sections::boolean(&mut members, "always_delete", false)?,
+        shadow: sections::boolean(&mut members, "shadow", false)?,
+        delete_grace_s: sections::whole(&mut members, "delete_grace_s", 0..=365 * 86_400, 86_400)?,
         ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
-        system_roots: boolean(&mut members, "system_roots", true)?,
-        proxy: members.take("proxy").map(|field| proxy(&field)).transpose()?,
-        limits: limits(members.take("limits"))?,
-        timeouts: timeouts(members.take("timeouts"))?,
-        defaults: defaults(members.take("defaults"))?,
-        owners: OwnerRights {
-            edit: true,
-            accounts_per_owner: 10,
-            providers: None,
-            delete: true,
-            least_interval_s: 300,
-            most_interval_s: 86_400,
-        },
-        realms: realms(members.take("realms"))?,
-        providers: BTreeMap::new(),
+        system_roots: sections::boolean(&mut members, "system_roots", true)?,
+        proxy: members.take("proxy").map(|field| sections::proxy(&field)).transpose()?,
+        limits: sections::limits(members.take("limits"))?,
+        timeouts: sections::timeouts(members.take("timeouts"))?,
+        defaults: sections::defaults(members.take("defaults"))?,
+        owners: sections::owners(members.take("owners"), &providers)?,
+        realms,
+        providers,
         accounts: None,
-        servers: servers(members.take("servers"))?,
+        servers: sections::servers(members.take("servers"))?,
     };
-    providers(members.take("providers"), &mut config)?;
-    owners(members.take("owners"), &mut config)?;
     if let Some(field) = members.take("accounts") {
         config.accounts = Some(accounts(field, &config)?);
     }
@@ -188,237 +189,48 @@ fn read(json: &str) -> Read<Config> {
     Ok(config)
 }
 
-fn boolean(members: &mut Members, name: &'static str, default: bool) -> Read<bool> {
-    members.take(name).map_or(Ok(default), |field| field.boolean())
-}
-
-fn whole(
-    members: &mut Members,
-    name: &'static str,
-    range: std::ops::RangeInclusive<u32>,
-    default: u32,
-) -> Read<u32> {
-    members.take(name).map_or(Ok(default), |field| field.whole32(range))
-}
-
-fn keys(field: Field) -> Read<Vec<PathBuf>> {
-    let none = field.fault("expected at least one key file");
-    let keys: Vec<PathBuf> = field.list()?.iter().map(words::path).collect::<Read<_>>()?;
-    if keys.is_empty() { Err(none) } else { Ok(keys) }
-}
-
-fn proxy(field: &Field) -> Read<String> {
-    let text = field.text()?;
-    let url = url::Url::parse(text)
-        .ok()
-        .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h"));
-    let Some(url) = url else {
-        return Err(field.fault("expected a URL such as http://proxy.example.com:3128"));
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(field.fault("a proxy's user name and password never stand in a configuration"));
-    }
-    Ok(text.to_owned())
-}
-
-fn limits(field: Option<Field>) -> Read<Limits> {
-    let mut limits = Limits {
-        sessions: 16,
-        prefetch_bytes: 4 << 20,
-        flush_messages: 256,
-        flush_bytes: 16 << 20,
-        flush_ms: 500,
-        listing_entries: 1_000_000,
-    };
-    let Some(field) = field else {
-        return Ok(limits);
-    };
-    let mut members = field.members()?;
-    limits.sessions = whole(&mut members, "sessions", 1..=1024, limits.sessions)?;
-    if let Some(field) = members.take("prefetch_bytes") {
-        limits.prefetch_bytes = field.whole(64 * 1024..=1 << 30)?;
-    }
-    limits.flush_messages = whole(&mut members, "flush_messages", 1..=65_536, limits.flush_messages)?;
-    if let Some(field) = members.take("flush_bytes") {
-        limits.flush_bytes = field.whole(1..=1 << 40)?;
-    }
-    if let Some(field) = members.take("flush_after_s") {
-        limits.flush_ms = field.milliseconds(1..=60_000)?;
-    }
-    limits.listing_entries = whole(&mut members, "listing_entries", 1..=10_000_000, limits.listing_entries)?;
-    members.finish()?;
-    Ok(limits)
-}
-
-fn timeouts(field: Option<Field>) -> Read<Timeouts> {
-    let mut timeouts = Timeouts { connect_s: 20, reply_s: 60, login_s: 120, https_s: 30 };
-    let Some(field) = field else {
-        return Ok(timeouts);
-    };
-    let mut members = field.members()?;
-    timeouts.connect_s = whole(&mut members, "connect_s", 1..=600, timeouts.connect_s)?;
-    timeouts.reply_s = whole(&mut members, "reply_s", 1..=3600, timeouts.reply_s)?;
-    timeouts.login_s = whole(&mut members, "login_s", 1..=3600, timeouts.login_s)?;
-    timeouts.https_s = whole(&mut members, "https_s", 1..=600, timeouts.https_s)?;
-    members.finish()?;
-    Ok(timeouts)
-}
-
-fn defaults(field: Option<Field>) -> Read<AccountDefaults> {
-    let mut defaults = AccountDefaults {
-        delete: DeletePolicy::Never,
-        first_fetch: FirstFetch::All,
-        limits: AccountLimits { max_message_bytes: 150 << 20, session_messages: 500, session_s: 600 },
-        interval_s: 300,
-        pipelining: Pipelining::Auto,
-    };
-    let Some(field) = field else {
-        return Ok(defaults);
-    };
-    let mut members = field.members()?;
-    if let Some(field) = members.take("delete") {
-        defaults.delete = words::delete(field)?;
-    }
-    if let Some(field) = members.take("first_fetch") {
-        defaults.first_fetch = words::first_fetch(field)?;
-    }
-    if let Some(field) = members.take("limits") {
-        let mut members = field.members()?;
-        let (bytes, messages, seconds) = read_limits(&mut members)?;
-        members.finish()?;
-        let limits = &mut defaults.limits;
-        limits.max_message_bytes = bytes.unwrap_or(limits.max_message_bytes);
-        limits.session_messages = messages.unwrap_or(limits.session_messages);
-        limits.session_s = seconds.unwrap_or(limits.session_s);
-    }
-    defaults.interval_s = whole(&mut members, "interval_s", INTERVAL_S, defaults.interval_s)?;
-    if let Some(field) = members.take("pipelining") {
-        defaults.pipelining = words::pipelining(&field)?;
-    }
-    members.finish()?;
-    Ok(defaults)
-}
-
-/// Every realm, and the default one, which needs no entry.
-fn realms(field: Option<Field>) -> Read<BTreeMap<String, Realm>> {
-    let mut realms = BTreeMap::from([(DEFAULT_REALM.to_owned(), Realm::default())]);
-    let mut taken: BTreeMap<String, String> = BTreeMap::new();
-    for (name, field) in field.map(Field::entries).transpose()?.unwrap_or_default() {
-        words::id(&name, &field)?;
-        let mut members = field.members()?;
-        let mut realm = Realm::default();
-        for field in members.take("owner_domains").map(Field::list).transpose()?.unwrap_or_default() {
-            let domain = words::domain(&field)?;
-            if let Some(other) = taken.insert(domain.clone(), name.clone()) {
-                return Err(field.fault(format!("{domain} stands in realm {other:?} already")));
-            }
-            realm.owner_domains.push(domain);
-        }
-        if let Some(field) = members.take("accounts_per_owner") {
-            realm.accounts_per_owner = Some(field.whole32(0..=10_000)?);
-        }
-        if let Some(field) = members.take("metrics_label") {
-            realm.metrics_label = Some(words::line(&field)?);
-        }
-        members.finish()?;
-        realms.insert(name, realm);
-    }
-    Ok(realms)
-}
-
-fn providers(field: Option<Field>, config: &mut Config) -> Read<()> {
+fn providers(
+    field: Option<Field>,
+    realms: &BTreeMap<String, Realm>,
+) -> Read<BTreeMap<String, ProviderConfig>> {
+    let mut providers = BTreeMap::new();
     for (id, field) in field.map(Field::entries).transpose()?.unwrap_or_default() {
         words::id(&id, &field)?;
         let (path, at) = (json::below(&field.path, "realm"), field.node.at);
         let provider = provider::read(&id, field)?;
-        if !config.realms.contains_key(&provider.realm) {
+        if !realms.contains_key(&provider.realm) {
             return Err(Fault::new(path, at, format!("there is no realm {:?}", provider.realm)));
         }
-        config.providers.insert(id, provider);
+        providers.insert(id, provider);
     }
-    Ok(())
+    Ok(providers)
 }
 
-fn owners(field: Option<Field>, config: &mut Config) -> Read<()> {
-    let Some(field) = field else {
-        return Ok(());
-    };
-    let mut members = field.members()?;
-    let rights = &mut config.owners;
-    rights.edit = boolean(&mut members, "edit", rights.edit)?;
-    rights.delete = boolean(&mut members, "delete", rights.delete)?;
-    rights.accounts_per_owner =
-        whole(&mut members, "accounts_per_owner", 0..=10_000, rights.accounts_per_owner)?;
-    rights.least_interval_s = whole(&mut members, "least_interval_s", INTERVAL_S, rights.least_interval_s)?;
-    let most = members.take("most_interval_s");
-    if let Some(field) = &most {
-        rights.most_interval_s = field.whole32(INTERVAL_S)?;
-    }
-    if rights.least_interval_s > rights.most_interval_s {
-        let what = format!("least_interval_s ({}) is greater than most_interval_s", rights.least_interval_s);
-        return Err(Fault::new(json::below(&members.path, "most_interval_s"), members.at, what));
-    }
-    if let Some(field) = members.take("providers") {
-        let mut list = Vec::new();
-        for field in field.list()? {
-            let id = field.text()?;
-            if !config.providers.contains_key(id) {
-                return Err(field.fault(format!("there is no provider {id:?}")));
-            }
-            list.push(id.to_owned());
-        }
-        rights.providers = Some(list);
-    }
-    members.finish()
-}
-
-/// `host` or `host:port`, in lower case.
-fn servers(field: Option<Field>) -> Read<Vec<String>> {
-    let mut servers = Vec::new();
-    for field in field.map(Field::list).transpose()?.unwrap_or_default() {
-        let text = field.text()?;
-        let has_port =
-            text.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
-        if has_port {
-            let (host, port) = words::host_port(&field)?;
-            servers.push(words::host_port_text(&host, port));
-        } else {
-            servers.push(words::host(&field)?);
-        }
-    }
-    Ok(servers)
-}
-
-/// In order of id.
+/// In order of id. An owner's realm named with one account is that of his others.
 fn accounts(field: Field, config: &Config) -> Read<Vec<Account>> {
-    let mut accounts = BTreeMap::new();
-    let mut realm_of: BTreeMap<String, String> = BTreeMap::new();
+    let mut forms = BTreeMap::new();
+    let mut realms: BTreeMap<String, String> = BTreeMap::new();
     for (id, field) in field.entries()? {
         words::id(&id, &field)?;
         let mut members = field.members()?;
-        let owner_field = members.need("owner", "the user this mailbox belongs to")?;
-        let owner = words::owner_name(&owner_field)?;
+        let owner = words::owner_name(&members.need("owner", "the user this mailbox belongs to")?)?;
         let form = AccountForm::read(&mut members)?;
         members.finish()?;
-        let realm = match &form.realm {
-            Some(realm) => realm.clone(),
-            None => config.realm_by_domain(&owner).to_owned(),
-        };
-        let frame = Frame {
-            id: &id,
-            owner: &owner,
-            realm: realm_of.entry(owner.clone()).or_insert(realm.clone()),
-            kept: None,
-        };
-        let account = form.for_operator(config, &frame)?;
-        if form.realm.is_none() && *frame.realm != realm {
-            let what = format!(
-                "this owner stands in realm {:?} by another account; name the realm here too",
-                frame.realm
-            );
-            return Err(owner_field.fault(what));
+        if let Some(realm) = &form.realm {
+            let first = realms.entry(owner.clone()).or_insert_with(|| realm.clone());
+            if first != realm {
+                let what = format!(
+                    "another account has this owner in realm {first:?}; an owner belongs to one realm only"
+                );
+                return Err(form.fault("realm", what));
+            }
         }
-        accounts.insert(id.clone(), account);
+        forms.insert(id, (owner, form));
     }
-    Ok(accounts.into_values().collect())
+    let mut accounts = Vec::with_capacity(forms.len());
+    for (id, (owner, form)) in &forms {
+        let realm = realms.get(owner).map_or_else(|| config.realm_by_domain(owner), String::as_str);
+        accounts.push(form.for_operator(config, &Frame { id, owner, realm, kept: None })?);
+    }
+    Ok(accounts)
 }

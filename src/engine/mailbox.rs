@@ -107,6 +107,7 @@ impl Mailbox<'_> {
                 || state.resetting.is_some()
                 || state.reset_answer.is_some()
                 || !state.first_done,
+            deletes: self.visit.delete_age_s().is_some(),
             retry_deferred: self.probing,
             max_message_bytes: self.visit.row.account.limits.max_message_bytes,
         };
@@ -129,12 +130,19 @@ impl Mailbox<'_> {
             plan.fetch.sort_by_key(|fetch| (fetch.last, fetch.entry.place));
             plan.delete.extend(more.delete);
             plan.pop_again.extend(more.pop_again);
-            // What its header showed to be known, though its deletion was confirmed, is deleted again.
-            plan.delete.extend(more.examine);
+            // What its header showed to be known, though it was gone, is taken off the list again.
+            if self.retr_is_final {
+                plan.pop_again.extend(more.examine);
+            } else if self.visit.delete_age_s().is_some() {
+                plan.delete.extend(more.examine);
+            }
             survey.entries.extend(known);
         }
         if !plan.fetch.is_empty() {
             self.sizes = self.list_sizes().await?;
+            let sizes = plan.fetch.iter().map(|fetch| self.sizes.of(fetch.entry.number).unwrap_or(0));
+            self.visit.counts.bytes_total = sizes.sum();
+            self.visit.counts.messages_total = plan.fetch.len() as u64;
         }
         Line::new("planned")
             .field("account", &self.visit.row.account.id)
@@ -153,7 +161,8 @@ impl Mailbox<'_> {
             retry_deferred: self.probing,
             max_message_bytes: visit.row.account.limits.max_message_bytes,
             delete_suspended: visit.suspends_deletion_by_age(),
-            delete_older_s: visit.delete_older_age_s(),
+            delete_age_s: visit.delete_age_s(),
+            delete_older: visit.deletes_older(),
             retr_is_final: self.retr_is_final,
         }
     }

@@ -8,14 +8,7 @@ const DAY_S: u64 = 24 * 3600;
 impl Visit {
     /// When the policy of now lets a message recorded now be deleted; 0 is at once.
     pub fn delete_at(&self, now: UnixTime) -> Option<UnixTime> {
-        if self.call.settings.config.always_delete {
-            return Some(0);
-        }
-        match self.row.account.delete {
-            DeletePolicy::Never => None,
-            DeletePolicy::Now => Some(0),
-            DeletePolicy::AfterDays(days) => Some(now + u64::from(days) * DAY_S),
-        }
+        self.delete_age_s().map(|age| if age == 0 { 0 } else { now + age })
     }
 
     /// A clock that jumped over a day, either way, says nothing about ages until a visit ended well.
@@ -24,16 +17,13 @@ impl Visit {
         last != 0 && self.call.now().abs_diff(last) > DAY_S
     }
 
+    /// Mail recorded under a milder policy goes too, once its owner confirmed that and the grace is over.
     pub fn deletes_older(&self) -> bool {
-        self.delete_older_age_s().is_some()
+        self.row.state.delete_older_from.is_some_and(|from| from <= self.call.now())
     }
 
-    /// The age at which mail recorded under a milder policy goes too, once its owner confirmed that.
-    pub fn delete_older_age_s(&self) -> Option<u64> {
-        let from = self.row.state.delete_older_from?;
-        if self.call.now() < from {
-            return None;
-        }
+    /// The age from which the present policy deletes; `None` is never.
+    pub fn delete_age_s(&self) -> Option<u64> {
         if self.call.settings.config.always_delete {
             return Some(0);
         }

@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 
 use super::files::Named;
+use crate::config::words::server_text;
 use crate::config::{Config, ProviderConfig};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, TokenSource, UnixTime};
@@ -93,12 +94,37 @@ impl Settings {
             .ok_or_else(|| Error::bug(format!("no TLS configuration for provider {id:?}")))
     }
 
-    /// Whom this account's mail server must be certified by.
+    /// The provider of an account's tokens, if they may go to its mail server as the configuration now stands: the
+    /// account may have been put under another one (I14).
+    pub fn provider_for(&self, account: &Account, id: &str) -> Result<Arc<Provider>> {
+        let provider = self.provider(id)?;
+        let server = &account.server;
+        if provider.realm == account.realm && provider.allows(&server.host, server.port) {
+            return Ok(provider);
+        }
+        let what = format!(
+            "the provider {id:?} may not send tokens to {} for realm {:?}",
+            server_text(server),
+            account.realm
+        );
+        Err(Error::new(Status::Config, "config.provider_server", what).advice(
+            "The operator must list the server at the provider, or the account must name another provider.",
+        ))
+    }
+
+    /// Whom this account's mail server must be certified by. Nobody connects without asking this, so a token goes
+    /// nowhere the operator does not list.
     pub fn tls_of_account(&self, account: &Account) -> Result<Arc<ClientConfig>> {
+        let server = &account.server;
         match &account.source {
             TokenSource::Provider(id) => {
-                self.provider(id)?;
+                self.provider_for(account, id)?;
                 self.tls_of_provider(id)
+            }
+            TokenSource::File(_) if !self.config.may_take_token_files(&server.host, server.port) => {
+                let what = format!("{} is not listed in `servers` of the configuration", server_text(server));
+                Err(Error::new(Status::Config, "config.server_unlisted", what)
+                    .advice("The operator must list this server, or give the account another one."))
             }
             TokenSource::File(_) => self.account_tls.clone().ok_or_else(|| {
                 Error::new(

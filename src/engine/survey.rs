@@ -32,6 +32,8 @@ pub struct Question<'a> {
     /// Rows of every age may be due: a confirmed deletion of older mail, a provider where RETR is final, the first
     /// listing, a decision about a reset.
     pub whole: bool,
+    /// The present policy deletes at all.
+    pub deletes: bool,
     pub retry_deferred: bool,
     pub max_message_bytes: u64,
 }
@@ -78,6 +80,7 @@ async fn older_rows_are_due(call: &Call, question: &Question<'_>) -> Result<bool
     let account = question.account.to_owned();
     let generation = question.head.generation;
     let (now, retry, max) = (question.now, question.retry_deferred, question.max_message_bytes);
+    let deletes = question.deletes;
     call.with_store(move |store| {
         let open = store.open_rows(&account, generation)?;
         let due = open.iter().any(|row| match row.state {
@@ -87,7 +90,7 @@ async fn older_rows_are_due(call: &Call, question: &Question<'_>) -> Result<bool
             RowState::Oversize => row.size > 0 && row.size <= max,
             RowState::Durable | RowState::Refused | RowState::Imported | RowState::Gone => false,
         });
-        Ok(due || !store.rows_to_delete(&account, generation, now)?.is_empty())
+        Ok(due || deletes && !store.rows_to_delete(&account, generation, now)?.is_empty())
     })
     .await
 }

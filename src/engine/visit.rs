@@ -34,6 +34,8 @@ pub struct Visit {
     pub head: LedgerHead,
     pub provider: Option<Arc<Provider>>,
     pub counts: Counts,
+    /// Messages and octets that arrived, recorded or not yet.
+    arrived: (u64, u64),
     /// What the store is to keep of this visit beyond its outcome.
     learnt: Learnt,
     lost: Arc<AtomicBool>,
@@ -99,6 +101,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         head,
         provider: None,
         counts: Counts::default(),
+        arrived: (0, 0),
         learnt: Learnt::default(),
         lost: Arc::new(AtomicBool::new(false)),
         told: Instant::now(),
@@ -277,18 +280,19 @@ impl Visit {
 
     /// Counts of a message that arrived, told and written now and then.
     pub async fn progress(&mut self, octets: u64) -> Result<()> {
-        self.counts.bytes_total += octets;
-        self.counts.messages_total += 1;
+        self.arrived.0 += 1;
+        self.arrived.1 += octets;
         if self.told.elapsed() < TELL_EVERY {
             return Ok(());
         }
         self.told = Instant::now();
-        self.call.pump.event_if_room(self.event(EventKind::Progress, None, None));
+        let counts = Counts { messages_done: self.arrived.0, bytes_done: self.arrived.1, ..self.counts };
+        self.call.pump.event_if_room(Event { counts, ..self.event(EventKind::Progress, None, None) });
         if self.written.elapsed() < WRITE_EVERY {
             return Ok(());
         }
         self.written = Instant::now();
-        let progress = Progress { at: self.call.now(), counts: self.counts };
+        let progress = Progress { at: self.call.now(), counts };
         let lease = self.lease.clone();
         let step = move |store: &dyn crate::store::Store| {
             store.update_state_fenced(&lease, &mut |state| state.progress = Some(progress))

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use log::Level;
 use multipop_abi as abi;
 
+use super::host::HostSide;
 use super::log as lines;
-use super::sink::{Callbacks, HostSide};
+use super::sink::Callbacks;
 use super::sized::{Place, null};
 use super::status::tell;
 use crate::engine::call::SystemClock;
@@ -211,4 +212,104 @@ fn panicked() -> Error {
 
 fn botched() -> Error {
     Error::bug("an earlier call on this instance met a fault; it can only be destroyed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::pump;
+
+    /// As `multipop_init` makes it, but without taking the test program's panic hook.
+    fn instance() -> *mut abi::Instance {
+        // SAFETY: the struct lives as long as the call.
+        let host = unsafe { HostSide::read(&abi::Host::INIT) }.unwrap();
+        Box::into_raw(Box::new(Door::new(host))).cast()
+    }
+
+    fn with(mp: *mut abi::Instance, work: impl FnOnce(&mut Callbacks<'_>) -> Result<()>) -> (i32, String) {
+        let mut err = abi::Error::INIT;
+        // SAFETY: `mp` is from `instance`, `err` lives as long as the call.
+        let status = unsafe { call(mp, &mut err, Reach::Short, |_, host| work(host)) };
+        (status, super::super::text::taken(&err.cause))
+    }
+
+    fn is_botched(mp: *mut abi::Instance) -> bool {
+        let (status, cause) = with(mp, |_| Ok(()));
+        assert_eq!(cause.is_empty(), status == abi::OK);
+        // SAFETY: `mp` is from `instance`.
+        let after =
+            unsafe { crate::ffi::entry::multipop_configure(mp, c"{}".as_ptr(), std::ptr::null_mut()) };
+        assert_eq!(after == abi::E_INTERNAL, status == abi::E_INTERNAL);
+        status == abi::E_INTERNAL
+    }
+
+    #[test]
+    fn i04_a_panic_on_the_calling_thread_botches_the_instance_and_goes_no_further() {
+        let mp = instance();
+        assert_eq!(with(mp, |_| panic!("planted")).0, abi::E_INTERNAL);
+        assert!(is_botched(mp));
+        // SAFETY: `mp` is from `instance`, and not used again.
+        unsafe { destroy(mp) };
+    }
+
+    #[test]
+    fn i04_a_panic_on_the_driving_thread_botches_the_instance_and_goes_no_further() {
+        let mp = instance();
+        let (status, cause) = with(mp, |host| pump::run(host, 1 << 16, |_| panic!("planted")));
+        assert_eq!((status, cause.as_str()), (abi::E_INTERNAL, "bug"));
+        assert!(is_botched(mp));
+        // SAFETY: `mp` is from `instance`, and not used again.
+        unsafe { destroy(mp) };
+    }
+
+    #[test]
+    fn i04_a_panicking_step_of_the_store_botches_the_instance_though_the_call_ends_well() {
+        let mp = instance();
+        assert_eq!(with(mp, |host| pump::run(host, 1 << 16, |pump| pump.botch())).0, abi::OK);
+        assert!(is_botched(mp));
+        // SAFETY: `mp` is from `instance`, and not used again.
+        unsafe { destroy(mp) };
+    }
+
+    #[test]
+    fn an_outcome_of_ours_that_was_no_panic_leaves_the_instance_usable() {
+        let mp = instance();
+        assert_eq!(with(mp, |_| Err(Error::bug("one account's"))).0, abi::E_INTERNAL);
+        assert!(!is_botched(mp));
+        // SAFETY: `mp` is from `instance`, and not used again.
+        unsafe { destroy(mp) };
+    }
+
+    #[test]
+    fn i04_a_call_in_a_call_is_refused_and_the_outer_one_goes_on() {
+        let mp = instance();
+        let (status, _) = with(mp, |_| {
+            assert_eq!(with(mp, |_| Ok(())).0, abi::E_STATE);
+            // SAFETY: `mp` is from `instance`; a call runs, so nothing is freed.
+            unsafe { destroy(mp) };
+            Ok(())
+        });
+        assert_eq!(status, abi::OK);
+        assert!(!is_botched(mp));
+        // SAFETY: `mp` is from `instance`, and not used again.
+        unsafe { destroy(mp) };
+    }
+
+    #[test]
+    fn a_long_call_consumes_a_cancel_and_a_refused_one_does_not() {
+        let mp = instance();
+        // SAFETY: `mp` is from `instance`.
+        unsafe {
+            let door = &*mp.cast::<Door>();
+            cancel(mp);
+            call(mp, std::ptr::null_mut(), Reach::Short, |_, _| {
+                call(mp, std::ptr::null_mut(), Reach::Long, |_, _| Ok(()));
+                Ok(())
+            });
+            assert!(door.cancel.load(Ordering::Acquire));
+            call(mp, std::ptr::null_mut(), Reach::Long, |_, _| Err(null("an argument")));
+            assert!(!door.cancel.load(Ordering::Acquire));
+            destroy(mp);
+        }
+    }
 }

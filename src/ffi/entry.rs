@@ -10,8 +10,9 @@ use multipop_abi as abi;
 use multipop_abi::{Authorize, Callback, Error, Fetch, Host, Instance, Query, Report, Sink};
 
 use super::boundary::{self, Door, Reach};
+use super::host::HostSide;
 use super::log;
-use super::sink::{HostSide, SinkSide};
+use super::sink::SinkSide;
 use super::sized::{Place, known_flags, null, read, reserved};
 use super::text::{self, CONFIG_BYTES, ID_BYTES, NAME_BYTES, SMALL_BYTES};
 use crate::error::Result;

@@ -7,6 +7,8 @@
 pub mod entry;
 
 mod boundary;
+mod callback;
+mod host;
 mod log;
 mod sink;
 mod sized;

@@ -1,7 +1,6 @@
-//! The host's callbacks as the engine sees them (`engine::pump::Host`): structs filled, answers proved.
+//! The host's callbacks as the engine sees them (`engine::pump::Host`): answers proved, messages as structs.
 //!
-//! Called on the thread the host called from, and nowhere else (I5). The callbacks are `extern "C"`: what unwinds
-//! out of one ends the process instead of this library's invariants.
+//! Called on the thread the host called from, and nowhere else (I5).
 
 use std::ffi::{CString, c_void};
 use std::ptr;
@@ -9,59 +8,13 @@ use std::ptr;
 use log::{Level, LevelFilter};
 use multipop_abi as abi;
 
+use super::callback::{Unwinding, sealed};
+use super::host::HostSide;
 use super::sized::{read, reserved};
 use super::text::{c_lines, c_text, taken};
-use super::{log as lines, text};
 use crate::engine::pump::{Cookie, Host};
 use crate::error::{Error, Result, Status};
 use crate::model::{Answer, Event, Message, Reply};
-
-/// `multipop_host_t`, copied.
-pub struct HostSide {
-    user: *mut c_void,
-    log: Option<unsafe extern "C" fn(*mut c_void, u32, *const std::ffi::c_char)>,
-    event: Option<unsafe extern "C" fn(*mut c_void, *const abi::Event)>,
-    level: LevelFilter,
-    pub name: String,
-}
-
-impl HostSide {
-    /// # Safety
-    /// `from` is NULL or a `multipop_host_t` as the header wants it.
-    pub unsafe fn read(from: *const abi::Host) -> Result<HostSide> {
-        // SAFETY: the caller's promise.
-        let host = unsafe { read(from) }?;
-        let level = lines::filter(host.log_level).ok_or_else(|| {
-            Error::new(
-                Status::Argument,
-                "argument.log_level",
-                format!("host.log_level is {}; it is 0 to {}", host.log_level, abi::LOG_TRACE),
-            )
-            .advice("This is a mistake in the program that calls multipop.")
-        })?;
-        // SAFETY: the caller's promise.
-        let name = unsafe { text::optional(host.name, "host.name", text::HOST_NAME_BYTES) }?;
-        Ok(HostSide {
-            user: host.user,
-            log: host.log,
-            event: host.event,
-            level: if host.log.is_some() { level } else { LevelFilter::Off },
-            name: name.map_or_else(|| "host".to_owned(), |name| name.as_str().to_owned()),
-        })
-    }
-
-    pub fn line(&self, level: Level, line: &str) {
-        let Some(log) = self.log else {
-            return;
-        };
-        if level > self.level {
-            return;
-        }
-        let line = c_text(line);
-        // SAFETY: the host gave this function for this `user`; the text outlives the call.
-        unsafe { log(self.user, lines::number(level), line.as_ptr()) }
-    }
-}
 
 /// `multipop_sink_t`, copied, with what it must have.
 pub struct SinkSide {
@@ -113,7 +66,7 @@ impl<'a> Callbacks<'a> {
 
 impl Host for Callbacks<'_> {
     fn log_level(&self) -> LevelFilter {
-        self.host.level
+        self.host.level()
     }
 
     fn log(&mut self, level: Level, line: &str) {
@@ -121,36 +74,7 @@ impl Host for Callbacks<'_> {
     }
 
     fn event(&mut self, event: &Event) {
-        let Some(tell) = self.host.event else {
-            return;
-        };
-        let account = c_text(&event.account);
-        let owner = c_text(&event.owner);
-        let outcome = c_text(event.outcome.map_or("", |outcome| outcome.name()));
-        let cause = c_text(&event.cause);
-        let message = c_text(&event.message);
-        let advice = c_text(&event.advice);
-        let event = abi::Event {
-            struct_size: size_of::<abi::Event>() as u32,
-            kind: event.kind as u32,
-            account: account.as_ptr(),
-            owner: owner.as_ptr(),
-            outcome: outcome.as_ptr(),
-            cause: cause.as_ptr(),
-            message: message.as_ptr(),
-            advice: advice.as_ptr(),
-            status: event.status,
-            retry_after_s: event.retry_after_s,
-            messages_done: event.counts.messages_done,
-            messages_total: event.counts.messages_total,
-            bytes_done: event.counts.bytes_done,
-            bytes_total: event.counts.bytes_total,
-            messages_deferred: event.counts.deferred,
-            messages_refused: event.counts.refused,
-            messages_deleted: event.counts.deleted,
-        };
-        // SAFETY: the host gave this function for this `user`; struct and texts outlive the call.
-        unsafe { tell(self.host.user, &event) }
+        self.host.tell(event);
     }
 
     fn has_offer(&self) -> bool {
@@ -171,7 +95,7 @@ impl Host for Callbacks<'_> {
         let texts = Texts::new(message);
         let message = texts.message(message);
         // SAFETY: the host gave this function for this `user`; the message outlives the call.
-        side.ask(Place::Offer, |reason| unsafe { offer(side.sink.user, &message, reason) })
+        side.ask(Place::Offer, |reason| unsafe { offer.unwinding()(side.sink.user, &message, reason) })
     }
 
     fn begin(&mut self, message: &Message) -> (Reply, Cookie) {
@@ -183,7 +107,7 @@ impl Host for Callbacks<'_> {
         let mut cookie: *mut c_void = ptr::null_mut();
         // SAFETY: the host gave this function for this `user`; message and cookie outlive the call.
         let reply = side.ask(Place::Begin, |reason| unsafe {
-            (side.begin)(side.sink.user, &message, &mut cookie, reason)
+            side.begin.unwinding()(side.sink.user, &message, &mut cookie, reason)
         });
         (reply, Cookie(cookie.expose_provenance()))
     }
@@ -194,7 +118,7 @@ impl Host for Callbacks<'_> {
         };
         // SAFETY: the host gave this function for this `user`; the cookie is what it left in `begin`.
         side.ask(Place::Data, |reason| unsafe {
-            (side.data)(side.sink.user, pointer(cookie), bytes.as_ptr(), bytes.len(), reason)
+            side.data.unwinding()(side.sink.user, pointer(cookie), bytes.as_ptr(), bytes.len(), reason)
         })
     }
 
@@ -203,13 +127,15 @@ impl Host for Callbacks<'_> {
             return no_sink();
         };
         // SAFETY: as in `data`.
-        side.ask(Place::End, |reason| unsafe { (side.end)(side.sink.user, pointer(cookie), reason) })
+        side.ask(Place::End, |reason| unsafe {
+            side.end.unwinding()(side.sink.user, pointer(cookie), reason)
+        })
     }
 
     fn abort(&mut self, cookie: Cookie) {
         if let Some(side) = &self.sink {
             // SAFETY: as in `data`.
-            unsafe { (side.abort)(side.sink.user, pointer(cookie)) }
+            sealed(|| unsafe { side.abort.unwinding()(side.sink.user, pointer(cookie)) });
         }
     }
 
@@ -221,7 +147,7 @@ impl Host for Callbacks<'_> {
             return no_sink();
         };
         // SAFETY: the host gave this function for this `user`.
-        side.ask(Place::Flush, |reason| unsafe { flush(side.sink.user, reason) })
+        side.ask(Place::Flush, |reason| unsafe { flush.unwinding()(side.sink.user, reason) })
     }
 
     fn botched(&mut self) {
@@ -241,7 +167,7 @@ enum Place {
 impl SinkSide {
     fn ask(&self, place: Place, answer: impl FnOnce(*mut abi::Reason) -> i32) -> Reply {
         let mut reason = abi::Reason::INIT;
-        let number = answer(&mut reason);
+        let number = sealed(|| answer(&mut reason));
         Reply { answer: proved(number, place, self.sink.flush.is_some()), reason: taken(&reason.text) }
     }
 }

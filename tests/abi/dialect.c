@@ -24,7 +24,8 @@ int main(int argc, char **argv) {
     if (!MULTIPOP_HAS(&local, struct_size) || !MULTIPOP_HAS(&local, advice)) return 4;
     local.struct_size -= 1;
     if (MULTIPOP_HAS(&local, advice) || !MULTIPOP_HAS(&local, message)) return 5;
-    if (MULTIPOP_WHO(MULTIPOP_OK) != 0 || MULTIPOP_WHO(MULTIPOP_E_STATE) != -1 || MULTIPOP_WHO(MULTIPOP_E_KEY) != -10) return 6;
+    if (MULTIPOP_WHO(MULTIPOP_OK) != 0 || MULTIPOP_WHO(MULTIPOP_E_STATE) != -1 ||
+        MULTIPOP_WHO(MULTIPOP_E_KEY) != -10) return 6;
     return an_error.struct_size + a_host.struct_size + a_query.struct_size + an_authorize.struct_size +
                    a_callback.struct_size + a_fetch.struct_size + a_sink.struct_size + a_report.struct_size >
                0

@@ -1,9 +1,12 @@
 //! The terminal: results on stdout, everything else on stderr. Progress bars and lines share it without tearing.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::Arc;
 
 use indicatif::MultiProgress;
 use multipop_host::library::{Failure, Level};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::outcome::Trouble;
@@ -14,12 +17,14 @@ pub struct Console {
     pub level: Level,
     /// Where progress bars can be drawn.
     pub bars: Option<MultiProgress>,
+    /// What people were told already: an event, an account's end and the call's error often say the same.
+    told: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Console {
     pub fn new(json: bool, level: Level) -> Console {
         let draws = !json && io::stderr().is_terminal();
-        Console { json, level, bars: draws.then(MultiProgress::new) }
+        Console { json, level, bars: draws.then(MultiProgress::new), told: Arc::default() }
     }
 
     /// A result for people.
@@ -41,6 +46,11 @@ impl Console {
         self.undisturbed(|| print(&mut io::stderr(), words));
     }
 
+    /// Whether these words are news.
+    pub fn is_news(&self, words: &str) -> bool {
+        !words.is_empty() && self.told.lock().insert(words.to_owned())
+    }
+
     pub fn trouble(&self, trouble: &Trouble) {
         if trouble.is_told {
             return;
@@ -52,6 +62,10 @@ impl Console {
             "advice": trouble.advice,
             "error": trouble.failure.as_deref().map(failure),
         }));
+        let words = trouble.failure.as_ref().map_or(&trouble.message, |failure| &failure.message);
+        if !words.is_empty() && !self.is_news(words) {
+            return;
+        }
         self.note(&format!("multipop-host: {}", trouble.message));
         if !trouble.advice.is_empty() {
             self.note(&format!("  {}", trouble.advice));

@@ -2,6 +2,7 @@
 //! is new.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use multipop_host::library;
@@ -24,6 +25,8 @@ pub struct Demo {
 
 const MESSAGES: usize = 40;
 const NEW: usize = 3;
+/// As of a server some way off: long enough to see the mail come.
+const ROUND_TRIP: Duration = Duration::from_millis(40);
 
 impl Demo {
     pub fn run(&self, common: &Common, console: &Console) -> Done {
@@ -33,6 +36,7 @@ impl Demo {
         };
         let mut stage = Stage::set(&folder, idp::Settings::generic())?;
         stage.fill(MESSAGES);
+        stage.pop.change(|script| script.round_trip = ROUND_TRIP);
         let (issuer, server) = (stage.idp.issuer(), stage.pop.address());
         console.say(&format!("1. Servers     an identity provider at {issuer}, a POP3S server at {server},"));
         console.say(&format!(

@@ -18,6 +18,9 @@ pub struct Mock {
     /// Messages in the mailbox
     #[arg(long, default_value_t = 40)]
     messages: usize,
+    /// The size of each; else mixed sizes, with the oddities real mail has
+    #[arg(long, value_name = "BYTES")]
+    size: Option<u64>,
 }
 
 impl Mock {
@@ -25,7 +28,10 @@ impl Mock {
     pub fn run(&self, console: &Console) -> Done {
         let settings = Settings { consent: Consent::Page, ..Settings::generic() };
         let mut stage = Stage::set(&self.dir, settings)?;
-        stage.fill(self.messages);
+        match self.size {
+            Some(size) => drop(stage.pop.mailboxes().fill(stage::USER, self.messages, size, 1)),
+            None => stage.fill(self.messages),
+        }
         let token_file = stage.ca_file.with_file_name("token");
         let token = super::authorize::session()?;
         let written = stage::write_secret(&token_file, &token);

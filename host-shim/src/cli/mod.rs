@@ -110,7 +110,8 @@ pub fn run() -> ExitCode {
 impl Common {
     fn level(&self) -> Level {
         match self.verbose {
-            0 => Level::Warn,
+            // Warnings come as events too, in better words.
+            0 => Level::Error,
             1 => Level::Info,
             2 => Level::Debug,
             _ => Level::Trace,

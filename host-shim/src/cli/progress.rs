@@ -21,13 +21,12 @@ impl Progress {
     fn draw(&mut self, event: &Event<'_>) {
         let Some(all) = &self.console.bars else { return };
         let bar = self.bars.entry(event.account.to_owned()).or_insert_with(|| {
-            let bar = all.add(ProgressBar::new(0));
-            bar.set_prefix(event.account.to_owned());
+            let mut bar = ProgressBar::new(0).with_prefix(event.account.to_owned());
             // The template is constant; a wrong one would only cost the looks.
             if let Ok(style) = ProgressStyle::with_template(BAR) {
-                bar.set_style(style);
+                bar = bar.with_style(style);
             }
-            bar
+            all.add(bar)
         });
         bar.set_length(event.bytes_total.max(event.bytes_done));
         bar.set_position(event.bytes_done);
@@ -38,7 +37,7 @@ impl Progress {
         if let Some(bar) = self.bars.remove(event.account) {
             bar.finish_and_clear();
         }
-        let words = sentence(event);
+        let words = sentence(&self.console, event);
         match event.outcome {
             "ok" | "ok_more" | "busy" => self.console.say(&words),
             _ => self.console.note(&words),
@@ -64,14 +63,14 @@ impl HostEvents for Progress {
             | EventKind::ConsentRestored
             | EventKind::OperatorNeeded
             | EventKind::Throttled
-            | EventKind::SetAside => self.console.note(&sentence(event)),
+            | EventKind::SetAside => self.console.note(&sentence(&self.console, event)),
             EventKind::PassBegin | EventKind::PassEnd | EventKind::AccountBegin | EventKind::Other(_) => {}
         }
     }
 }
 
 /// One line for a person: what happened, and what helps.
-fn sentence(event: &Event<'_>) -> String {
+fn sentence(console: &Console, event: &Event<'_>) -> String {
     let mut words = match event.kind {
         EventKind::AccountEnd => format!("{}: {}", event.account, event.outcome),
         kind => format!("{}: {}", event.account, kind.name().replace('_', " ")),
@@ -87,8 +86,8 @@ fn sentence(event: &Event<'_>) -> String {
             words.push_str(&format!(", {count} {what}"));
         }
     }
-    for more in [event.message, event.advice] {
-        if !more.is_empty() {
+    if console.is_news(event.message) {
+        for more in [event.message, event.advice].iter().filter(|more| !more.is_empty()) {
             words.push_str("\n  ");
             words.push_str(more);
         }

@@ -39,7 +39,7 @@ impl Stage {
         let folder = std::path::absolute(folder).map_err(failed)?;
         let servers = |e: io::Error| Trouble::io("the mock servers", &e, "Loopback must be usable.");
         let (pki, tokens) = (Pki::new().map_err(servers)?, TokenTable::new());
-        let pop = pop3::Server::start(&pki, &tokens, Script::dovecot()).map_err(servers)?;
+        let pop = pop3::Server::start(&pki, &tokens, Script::exchange()).map_err(servers)?;
         let idp = idp::Server::start(&pki, &tokens, settings).map_err(servers)?;
         let ca_file = folder.join("ca.pem");
         std::fs::write(&ca_file, pki.ca_pem()).map_err(failed)?;

@@ -46,14 +46,29 @@ impl Lmtp {
     }
 
     /// A server that cannot be reached is nobody's mailbox's fault: the call stops and no account is held to it.
-    fn session(&mut self) -> Result<Session, No> {
-        while let Some(mut session) = self.idle.pop() {
-            if session.is_alive() {
-                return Ok(session);
-            }
-        }
+    fn open(&self) -> Result<Session, No> {
         Session::open(&self.place, &self.host)
             .map_err(|e| No::Stop(format!("the LMTP server at {} cannot be used: {e}", self.place)))
+    }
+
+    /// A connection as far as `354`. A kept one the server gave up meanwhile is replaced: nothing was sent yet.
+    fn transaction(&mut self, message: &Message<'_>) -> Result<Session, No> {
+        loop {
+            let (mut session, was_kept) = match self.idle.pop() {
+                Some(session) => (session, true),
+                None => (self.open()?, false),
+            };
+            let Err(refused) = session.begin(message.deliver_to, message.size_hint) else {
+                return Ok(session);
+            };
+            if refused.is_lost && was_kept {
+                continue;
+            }
+            if refused.is_usable {
+                self.keep(session);
+            }
+            return Err(refused.no);
+        }
     }
 
     fn keep(&mut self, session: Session) {
@@ -75,7 +90,7 @@ impl Sink for Lmtp {
     fn offer(&mut self, message: &Message<'_>) -> Result<Option<Yes>, No> {
         is_recipient(message.deliver_to)?;
         if self.idle.is_empty() {
-            let session = self.session()?;
+            let session = self.open()?;
             self.keep(session);
         }
         Ok(None)
@@ -83,13 +98,7 @@ impl Sink for Lmtp {
 
     fn begin(&mut self, message: &Message<'_>) -> Result<Begun<Open>, No> {
         is_recipient(message.deliver_to)?;
-        let mut session = self.session()?;
-        if let Err(refused) = session.begin(message.deliver_to, message.size_hint) {
-            if refused.is_usable {
-                self.keep(session);
-            }
-            return Err(refused.no);
-        }
+        let session = self.transaction(message)?;
         let mut open = Open { session, stuffing: Stuffing::new(), buffer: Vec::new() };
         open.convert(message.received.as_bytes());
         if let Some(key) = message.dedupe_key {

@@ -75,11 +75,6 @@ impl Session {
         Ok(session)
     }
 
-    /// Whether the server still holds the idle connection open.
-    pub fn is_alive(&mut self) -> bool {
-        self.command("NOOP").is_ok_and(|reply| reply.is_yes())
-    }
-
     /// As far as `354`. The null sender: nobody is to get a bounce of mail that was collected.
     pub fn begin(&mut self, deliver_to: &str, size: u64) -> Result<(), Refused> {
         let size = if self.takes_size { format!(" SIZE={size}") } else { String::new() };
@@ -93,7 +88,7 @@ impl Session {
             let reply = self.command(&command).map_err(Refused::lost)?;
             if !reply.is_yes() {
                 let is_usable = !reply.is_closing() && self.command("RSET").is_ok_and(|reset| reset.is_yes());
-                return Err(Refused { no: reply.no(step), is_usable });
+                return Err(Refused { no: reply.no(step), is_usable, is_lost: false });
             }
         }
         Ok(())
@@ -110,7 +105,9 @@ impl Session {
         self.wait(REPLY).map_err(Refused::lost)?;
         match reply.is_yes() {
             true => Ok(()),
-            false => Err(Refused { no: reply.no(Step::Message), is_usable: !reply.is_closing() }),
+            false => {
+                Err(Refused { no: reply.no(Step::Message), is_usable: !reply.is_closing(), is_lost: false })
+            }
         }
     }
 
@@ -137,11 +134,17 @@ impl Session {
 pub struct Refused {
     pub no: No,
     pub is_usable: bool,
+    /// The connection broke; the server said nothing about the message.
+    pub is_lost: bool,
 }
 
 impl Refused {
     fn lost(error: io::Error) -> Refused {
-        Refused { no: No::Defer(format!("the LMTP connection was lost: {error}")), is_usable: false }
+        Refused {
+            no: No::Defer(format!("the LMTP connection was lost: {error}")),
+            is_usable: false,
+            is_lost: true,
+        }
     }
 }
 
