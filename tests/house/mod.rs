@@ -18,6 +18,7 @@ use multipop_host::mock::pop3::{Script, Server};
 use serde_json::{Value, json};
 
 pub mod planted;
+pub mod signed;
 
 pub const USER: &str = "alice@contoso.example";
 pub const OWNER: &str = "alice@example.com";
