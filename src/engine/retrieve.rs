@@ -147,6 +147,10 @@ impl Mailbox<'_> {
                         let message = self.message(fetch);
                         ticket = Some(self.visit.call.pump.begin(message).await?);
                     }
+                    Line::new("message_begin")
+                        .field("account", &self.visit.row.account.id)
+                        .field("number", fetch.entry.number)
+                        .trace();
                 }
                 Some(Event::MessageData { bytes, .. }) => {
                     octets += bytes.len() as u64;

@@ -151,6 +151,10 @@ impl Visit {
         let retr_is_final = self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
             || capabilities.expire_days == Some(0);
         let probing = self.row.state.deferral.is_some();
+        let changed = deaths_counted(open, self.call.now());
+        for row in changed.iter().filter(|row| row.state == RowState::SetAside) {
+            self.set_aside(row).await;
+        }
         let mut mailbox = Mailbox {
             connection,
             keys: Arc::new(keys),
@@ -160,7 +164,7 @@ impl Visit {
             rows: Default::default(),
             pending: VecDeque::new(),
             committing: VecDeque::new(),
-            changed: deaths_counted(open, self.call.now()),
+            changed,
             deletable: Vec::new(),
             recorded_here: Vec::new(),
             retr_is_final,

@@ -17,6 +17,9 @@ use multipop_host::mock::pki::Pki;
 use multipop_host::mock::pop3::{Script, Server};
 use serde_json::{Value, json};
 
+pub mod planted;
+pub mod signed;
+
 pub const USER: &str = "alice@contoso.example";
 pub const OWNER: &str = "alice@example.com";
 pub const TOKEN: &str = "token-of-alice-4711";
@@ -180,6 +183,9 @@ pub struct Delivered {
 }
 
 type Say = Box<dyn FnMut(&Message) -> Answer>;
+/// Asked in the midst of a message, with the octets so far.
+type SayMidway = Box<dyn FnMut(&Message, u64) -> Answer>;
+type Hear = Box<dyn FnMut(&Event)>;
 
 /// A host that keeps everything. What it answers is set by closures.
 #[derive(Default)]
@@ -195,13 +201,14 @@ pub struct Recorder {
     pub on_offer: Option<Say>,
     pub on_begin: Option<Say>,
     pub on_end: Option<Say>,
-    pub on_data: Option<Box<dyn FnMut(&Message, u64) -> Answer>>,
+    pub on_data: Option<SayMidway>,
     pub on_flush: Option<Box<dyn FnMut(u32) -> Answer>>,
-    pub on_event: Option<Box<dyn FnMut(&Event)>>,
+    pub on_event: Option<Hear>,
     /// Answer QUEUED and be asked to flush.
     pub batching: bool,
     open: BTreeMap<usize, (Message, Vec<u8>)>,
     next: usize,
+    pub botched: bool,
     pub threads: Vec<std::thread::ThreadId>,
 }
 
@@ -311,6 +318,10 @@ impl Host for Recorder {
         self.flushes += 1;
         let flushes = self.flushes;
         reply(self.on_flush.as_mut().map_or(Answer::Go, |say| say(flushes)))
+    }
+
+    fn botched(&mut self) {
+        self.botched = true;
     }
 }
 
