@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 use host::{Here, Into, Listed, listed};
 use kill::{Kill, Step};
 use multipop_host::mock::pop3::{Moment, Script, Verb};
-use world::World;
+use world::{World, say};
 
 /// Also what the others start as a process of its own.
 #[test]
@@ -47,14 +47,14 @@ fn i01_sigkill_at_every_step_loses_nothing() {
             }
         }
         let landed: u64 = kills.values().sum();
-        println!("kills that landed: {kills:?}, {landed} in all");
+        say(&format!("kills that landed: {kills:?}, {landed} in all"));
         let last = host::command(world.dir.path(), Into::Maildir).status().unwrap();
         assert!(last.success());
         world.assert_all_once("after all kills");
         assert!(world.pop.mailboxes().uidls(world::USER).is_empty());
         let retrs = world.pop.journal().count(Verb::Retr);
         let most = MESSAGES as u64 + landed * (BATCH + 1);
-        println!("{retrs} RETRs, at most {most} allowed");
+        say(&format!("{retrs} RETRs, at most {most} allowed"));
         assert!(retrs <= most);
         assert!(Step::ALL.iter().all(|step| kills.get(step).is_some_and(|count| *count >= 5)), "{kills:?}");
     }
@@ -102,7 +102,7 @@ fn i01_a_kill_doubles_at_most_one_batch_where_the_sink_drops_nothing() {
     assert!(kills.len() > 12);
     assert!(host::command(world.dir.path(), Into::List).status().unwrap().success());
     count(kills.len());
-    println!("{} kills; delivered again for each of them: {again:?}", kills.len());
+    say(&format!("{} kills; delivered again for each of them: {again:?}", kills.len()));
     assert!(again.iter().all(|count| *count <= BATCH), "{again:?} {kills:?}");
     let sent: HashSet<String> = world.sent.iter().map(|message| message.body.digest()).collect();
     let got: HashSet<String> =

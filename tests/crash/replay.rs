@@ -9,7 +9,7 @@ use multipop_host::mock::pop3::{Script, Verb};
 use super::disk::{Disk, Survives, Tree, plant};
 use super::host;
 use super::trace::{self, Call, What};
-use super::world::{USER, World};
+use super::world::{USER, World, say};
 
 const MESSAGES: usize = 24;
 const SESSION: u32 = 12;
@@ -41,12 +41,12 @@ pub fn power_cuts() {
             cuts.replay(&disk, Survives::Some(index as u64), gone, index);
         }
     }
-    println!(
+    say(&format!(
         "power cuts: {} calls recorded, {} different disks replayed, {} with mail gone from the server",
         recorded.calls.len(),
         cuts.seen.len(),
         cuts.with_mail_gone
-    );
+    ));
     assert!(cuts.seen.len() > 60 && cuts.with_mail_gone > 20);
 }
 
@@ -90,7 +90,7 @@ pub fn power_cut_after_a_kill() {
             }
         }
     }
-    println!("a kill, a run, a power cut: {kills} kills, {} different disks replayed", cuts.seen.len());
+    say(&format!("a kill, a run, a power cut: {kills} kills, {} different disks replayed", cuts.seen.len()));
     assert!(kills > 8 && cuts.with_mail_gone > 8);
 }
 
