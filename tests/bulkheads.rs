@@ -156,7 +156,8 @@ fn i15_of_twenty_accounts_a_third_may_fail_and_the_others_arrive() {
         config["timeouts"] = json!({ "connect_s": 2, "reply_s": 2, "login_s": 2 });
     });
     let well = healthy(&mut house, 13);
-    let stranger = Server::builder(&house.tokens, Script::dovecot()).identity(&house.pki.other_ca).start().unwrap();
+    let stranger =
+        Server::builder(&house.tokens, Script::dovecot()).identity(&house.pki.other_ca).start().unwrap();
     let babbler = babbling(&house);
     let dead = {
         // Bound and given back at once: nobody listens there.
@@ -212,8 +213,12 @@ fn i15_of_twenty_accounts_a_third_may_fail_and_the_others_arrive() {
     }
     assert!(well.iter().all(|id| delivered_by(&sink)[id.as_str()] == 3));
     let needed = |kind| {
-        let ids: Vec<&str> =
-            sink.events.iter().filter(|event| event.kind == kind).map(|event| event.account.as_str()).collect();
+        let ids: Vec<&str> = sink
+            .events
+            .iter()
+            .filter(|event| event.kind == kind)
+            .map(|event| event.account.as_str())
+            .collect();
         let once: BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(once.len(), ids.len(), "once each, not every pass: {ids:?}");
         once.into_iter().map(str::to_owned).collect::<Vec<_>>()

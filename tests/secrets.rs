@@ -322,7 +322,9 @@ fn i03_no_secret_leaves() {
     wrong_configurations(&run);
 
     let seen = run.seen.borrow();
-    for place in ["log", "event", "error", "accounts", "callback", "store.db", "store.db-wal", "store.db.lock"] {
+    for place in
+        ["log", "event", "error", "accounts", "callback", "store.db", "store.db-wal", "store.db.lock"]
+    {
         assert!(seen.places().contains(&place), "{place} was not looked at: {:?}", seen.places());
     }
     let log = seen.text("log");
@@ -370,14 +372,23 @@ fn i03_no_secret_leaves_a_host_s_process() {
     let mut seen = Seen::default();
     let mut fetch = |expected: &[i32]| {
         let mut command = Command::new(multipop_host());
-        command.args(["-vvv", "--json", "--library"]).arg(library()).args(["fetch", "--now", "--account", "alice"]);
+        command.args(["-vvv", "--json", "--library"]).arg(library()).args([
+            "fetch",
+            "--now",
+            "--account",
+            "alice",
+        ]);
         command.arg("--config").arg(&config).arg("--maildir").arg(signed.house.path("Maildir"));
         let output = command.stdin(Stdio::null()).output().unwrap();
         seen.add("stdout", &output.stdout);
         seen.add("stderr", &output.stderr);
         seen.store(signed.house.dir.path());
         let words = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code().is_some_and(|code| expected.contains(&code)), "{:?} {words}", output.status);
+        assert!(
+            output.status.code().is_some_and(|code| expected.contains(&code)),
+            "{:?} {words}",
+            output.status
+        );
     };
     fetch(&[0]);
     // The access token is refused, renewed, refused again, in the server's own words.
@@ -392,8 +403,8 @@ fn i03_no_secret_leaves_a_host_s_process() {
     fetch(&[10, 20]);
     assert!(seen.text("stderr").contains("event=auth "), "the trace was not captured");
     let (journal, pop) = (signed.idp.journal(), signed.house.pop.journal());
-    let lists =
-        [journal.secrets_issued(), journal.secrets_shown(), pop.tokens_seen(), pop.sasl_lines_seen()].concat();
+    let lists = [journal.secrets_issued(), journal.secrets_shown(), pop.tokens_seen(), pop.sasl_lines_seen()]
+        .concat();
     let mut secrets: BTreeMap<String, Vec<u8>> = lists
         .into_iter()
         .filter(|secret| secret.len() > 8)

@@ -126,7 +126,10 @@ fn i09_every_reply_has_its_time_out() {
                 house.pop.change(|script| script.faults.clear());
                 house.fetch_ok(&mut sink);
                 assert_eq!(sink.delivered.len(), 1, "{verb:?}: once, and not lost");
-                assert!(house.pop.mailboxes().uidls(super::house::USER).is_empty(), "{verb:?}: deleted at last");
+                assert!(
+                    house.pop.mailboxes().uidls(super::house::USER).is_empty(),
+                    "{verb:?}: deleted at last"
+                );
             });
         }
     });

@@ -21,7 +21,8 @@ pub fn install() {
         log::set_max_level(log::LevelFilter::Trace);
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let place = panic.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
+            let place =
+                panic.location().map_or_else(String::new, |at| format!("{}:{}", at.file(), at.line()));
             let words = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
             if line::panicked(&place, words).is_some() || words.is_empty() {
                 tell(panic);
