@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use jsonschema::Validator;
-use multipop::config::{Config, Source};
+use multipop::config::{Config, Profile, Source};
 use multipop::error::Status;
 use multipop::model::{DeletePolicy, FirstFetch, Pipelining, Security, TokenSource};
 use serde_json::{Value, json};
@@ -148,6 +148,8 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/providers/own/servers", json!([]))),
         (false, with("/providers/own/servers", json!(["pop.example.com"]))),
         (false, with("/providers/own/servers", json!(["https://pop.example.com:995"]))),
+        (false, with("/providers/own/servers", json!([":995"]))),
+        (false, with("/providers/own/servers", json!(["a b:995"]))),
         (false, with("/providers/own/mechanism", json!("plain"))),
         (true, account(json!({}))),
         (false, account(json!({ "owner": "*" }))),
@@ -236,6 +238,19 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
             "a whole number from 1 to 1024, found a text",
         ),
         (with("/keys", json!(["/a", "b"])), "keys[1]:", "absolute path"),
+        (
+            with("/providers/m365/profile", json!("gogle")),
+            "providers.m365.profile:",
+            "microsoft365, outlook, google, generic",
+        ),
+        (with("/providers/own/servers", Value::Null), "providers.own.servers:", "host:port"),
+        (with("/providers/own/servers", json!(["::1:995"])), "providers.own.servers[0]:", "host:port"),
+        (with("/providers/own/servers", json!(["a.example:0"])), "providers.own.servers[0]:", "host:port"),
+        (
+            with("/providers/own/servers", json!(["a.example:99999"])),
+            "providers.own.servers[0]:",
+            "host:port",
+        ),
         (with("/owners", json!({ "providers": ["m366"] })), "owners.providers[0]:", "no provider"),
         (
             with("/owners", json!({ "least_interval_s": 900, "most_interval_s": 600 })),
@@ -366,6 +381,16 @@ fn an_account_is_completed_from_provider_owner_and_defaults() {
 }
 
 #[test]
+fn schema_and_reader_know_the_same_profiles() {
+    let names = Profile::ALL.map(Profile::name);
+    assert_eq!(schema()["$defs"]["provider"]["properties"]["profile"]["enum"], json!(names));
+    let config = Config::read(&base().to_string()).unwrap();
+    let servers = |id: &str| config.providers[id].servers.clone();
+    assert_eq!(servers("m365"), [("outlook.office365.com".to_owned(), 995)]);
+    assert_eq!(servers("own"), [("pop.example.com".to_owned(), 995), ("pop2.example.com".to_owned(), 110)]);
+}
+
+#[test]
 fn an_owner_belongs_to_one_realm() {
     let mut json = base();
     json["accounts"] = json!({
@@ -423,18 +448,6 @@ fn an_account_shown_can_be_put_again() {
     let actor = multipop::model::Actor::Operator;
     let again = config.account(&actor, ("alice-1", "alice@example.com", "default"), (&form, &shown), None);
     assert_eq!(&again.unwrap(), account);
-}
-
-#[test]
-fn config_and_oauth_know_the_same_hosts_of_a_profile() {
-    use multipop::oauth::provider::{Loaded, Provider};
-    use multipop::secret::Secret;
-    let config = Config::read(&base().to_string()).unwrap();
-    for written in config.providers.values() {
-        let loaded = Loaded { client_secrets: vec![Secret::new("hush".into())], extra_roots: Vec::new() };
-        let provider = Provider::new(written, loaded).unwrap();
-        assert_eq!(provider.servers, written.hosts(), "{}", written.id);
-    }
 }
 
 #[test]

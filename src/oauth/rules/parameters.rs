@@ -63,12 +63,12 @@ impl Rules<'_> {
         if prompts.iter().any(|prompt| prompt == "none") {
             return self.broken("authorize_parameters.prompt", "none would show the person nothing");
         }
-        if defaults.profile.is_microsoft() && prompts.len() > 1 {
+        if self.config.profile.is_microsoft() && prompts.len() > 1 {
             return self.broken("authorize_parameters.prompt", "must be one value at Microsoft");
         }
         // OpenID Connect Core §11: offline_access is ignored without the consent page.
         let asks_offline = scopes.iter().any(|scope| scope == "offline_access");
-        if !named && asks_offline && !defaults.profile.is_microsoft() {
+        if !named && asks_offline && !self.config.profile.is_microsoft() {
             prompts.push("consent".to_owned());
         }
         Ok((all, prompts))
