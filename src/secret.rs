@@ -52,6 +52,24 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
+/// Runs of this many octets that also stand in a secret are not repeated.
+const RUN: usize = 12;
+
+/// A peer's words without what they repeat of the secrets it was told. To be called before the words are cut: what
+/// is left of a secret at a cut would not be known again.
+pub fn blacken<'a>(text: &str, secrets: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hidden = vec![false; text.len()];
+    for secret in secrets {
+        let size = secret.len().clamp(1, RUN);
+        for (at, run) in text.as_bytes().windows(size).enumerate() {
+            if memchr::memmem::find(secret, run).is_some() {
+                hidden[at..at + size].fill(true);
+            }
+        }
+    }
+    text.char_indices().map(|(at, c)| if hidden[at] { '*' } else { c }).collect()
+}
+
 /// 32 bytes of key material.
 pub struct KeyBytes([u8; 32]);
 

@@ -23,7 +23,7 @@ fn its_c_compiles_without_a_warning() {
 
 #[test]
 fn its_configuration_names_what_the_text_explains() {
-    let config: serde_json::Value = serde_json::from_str(block("json")).expect("JSON");
+    let config: serde_json::Value = serde_json::from_str(block("json configuration")).expect("JSON");
     let account = &config["accounts"]["alice-contoso"];
     assert!(config["providers"][account["provider"].as_str().expect("a provider")].is_object());
     for step in ["multipop-host key /etc/multipop/key", "alice-contoso` prints a URL"] {

@@ -113,10 +113,17 @@ pub(super) fn mailbox_name(field: &Field) -> Read<String> {
 
 pub(super) fn path(field: &Field) -> Read<PathBuf> {
     let text = field.text()?;
-    if !text.starts_with('/') || text.contains('\0') || text.ends_with('/') {
-        return Err(field.fault(format!("expected the absolute path of a file, found {text:?}")));
-    }
-    Ok(PathBuf::from(text))
+    let wrong = if !text.starts_with('/') {
+        "does not begin with /"
+    } else if text.ends_with('/') {
+        "ends with /"
+    } else if text.contains('\0') {
+        "holds a NUL"
+    } else {
+        return Ok(PathBuf::from(text));
+    };
+    // Not quoted: in a hurry somebody writes the secret where its file is to be named.
+    Err(field.fault(format!("expected the absolute path of a file, found a text that {wrong}")))
 }
 
 pub(super) fn hostname(field: &Field) -> Read<String> {

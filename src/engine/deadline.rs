@@ -126,8 +126,9 @@ impl Deadline {
             Err(_) => Err(Error::new(
                 Status::Transient,
                 "timeout",
-                format!("{what}: nothing happened within {} s", limit.as_secs()),
-            )),
+                format!("{what} did not end within {} s", limit.as_secs()),
+            )
+            .advice("multipop tries again later. If it stays so, the mail server's operator can help.")),
         }
     }
 }

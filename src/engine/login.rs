@@ -148,6 +148,7 @@ impl Connection {
                 "server.unwelcome",
                 format!("{} turned the connection away: {}", server.host, refusal.text),
             )
+            .advice("The mail server takes no connections at the moment; multipop tries again later.")
             .provider_code(refusal.code.map_or(String::new(), |code| format!("[{}]", code.name())))),
             _ => Err(out_of_step()),
         }

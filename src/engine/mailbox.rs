@@ -80,6 +80,7 @@ impl Mailbox<'_> {
         if self.severed {
             return self.end(true);
         }
+        self.visit.forget_deaths().await?;
         let popped = if self.retr_is_final { self.pop_again(&plan.pop_again).await? } else { Vec::new() };
         let deleted = self.delete(plan.delete).await?;
         let gone = self.quit(deleted, popped).await?;

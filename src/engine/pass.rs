@@ -11,7 +11,7 @@ use super::deadline::Halt;
 use super::line::Line;
 use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
-use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
+use crate::model::{Account, Actor, Counts, Event, EventKind, Outcome, Report};
 use crate::retry;
 use crate::store::Reach;
 
@@ -190,9 +190,14 @@ impl Pass {
         let error = Error::bug(format!("the session of account {id} panicked"));
         let now = self.call.now();
         let shown = error.clone();
-        self.call
+        let before = self
+            .call
             .with_store(move |store| {
+                let before = store.account(&id)?;
                 store.update_state(&id, &mut |state| {
+                    if state.outcome != Some(Outcome::Bug) {
+                        state.since = now;
+                    }
                     state.outcome = Some(Outcome::Bug);
                     state.status = shown.status.code();
                     state.cause = shown.cause.to_owned();
@@ -203,9 +208,17 @@ impl Pass {
                     // Soon again: if a message is the cause it is told apart, and then set aside.
                     let wait = retry::wait_s(Outcome::Transient, state.failures, 0, 0.5);
                     state.next_due = now + u64::from(wait);
-                })
+                })?;
+                Ok(before)
             })
             .await?;
+        // The session can tell nobody any more. Removed meanwhile, the account is nobody's.
+        if let Some(row) = before {
+            if row.state.outcome != Some(Outcome::Bug) {
+                self.call.pump.event(ended_in_bug(EventKind::OperatorNeeded, &row.account, &error)).await;
+            }
+            self.call.pump.event(ended_in_bug(EventKind::AccountEnd, &row.account, &error)).await;
+        }
         Ok(failed(error))
     }
 
@@ -275,6 +288,21 @@ fn failed(error: Error) -> Visited {
         status => Outcome::of(status),
     };
     Visited { outcome, error: Some(error), counts: Counts::default() }
+}
+
+fn ended_in_bug(kind: EventKind, account: &Account, error: &Error) -> Event {
+    Event {
+        kind,
+        account: account.id.clone(),
+        owner: account.owner.clone(),
+        outcome: Some(Outcome::Bug),
+        status: error.status.code(),
+        cause: error.cause.to_owned(),
+        message: error.message.clone(),
+        advice: error.advice.clone(),
+        retry_after_s: 0,
+        counts: Counts::default(),
+    }
 }
 
 async fn tell(call: &Call, kind: EventKind, report: &Report) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::commit::Place;
 use super::header::Header;
 use super::line::Line;
 use super::login::Connection;
@@ -37,27 +38,32 @@ impl Mailbox<'_> {
     /// Retrieves a chunk in order. Answers what was not begun.
     pub async fn retrieve(&mut self, chunk: Vec<Fetch>) -> Result<Vec<Fetch>> {
         let mut waiting: VecDeque<Fetch> = chunk.into();
-        let mut under_way: VecDeque<(Fetch, Option<Ticket>)> = VecDeque::new();
+        let mut under_way: VecDeque<(Fetch, Option<Ticket>, Place)> = VecDeque::new();
         let mut refused = 0;
         loop {
-            while under_way.len() < self.window() && self.goes_on() {
+            while !waiting.is_empty() && under_way.len() < self.window() && self.goes_on() {
+                let Some(place) = self.place(!under_way.is_empty()).await? else { break };
+                // The sink may have said no, or stop, while a place was waited for.
+                if !self.goes_on() {
+                    break;
+                }
                 let Some(fetch) = waiting.pop_front() else { break };
                 match self.begin(fetch).await? {
                     Begun::Asked(ticket) => {
                         self.asked += 1;
-                        under_way.push_back((fetch, ticket));
+                        under_way.push_back((fetch, ticket, place));
                     }
                     Begun::Answered => {}
                 }
             }
-            let Some((fetch, ticket)) = under_way.pop_front() else {
+            let Some((fetch, ticket, place)) = under_way.pop_front() else {
                 break;
             };
-            match self.receive(fetch, ticket).await {
+            match self.receive(fetch, ticket, place).await {
                 Ok(true) => refused = 0,
                 Ok(false) => refused += 1,
                 Err(e) => {
-                    let unbegun = under_way.into_iter().map(|(fetch, _)| fetch).chain(waiting);
+                    let unbegun = under_way.into_iter().map(|(fetch, ..)| fetch).chain(waiting);
                     self.forget_unbegun(unbegun.collect()).await?;
                     return self.broke_off(fetch, e).await;
                 }
@@ -125,20 +131,23 @@ impl Mailbox<'_> {
     }
 
     /// Reads one message to its end. `false`: the server refused it.
-    async fn receive(&mut self, fetch: Fetch, mut ticket: Option<Ticket>) -> Result<bool> {
+    async fn receive(&mut self, fetch: Fetch, mut ticket: Option<Ticket>, place: Place) -> Result<bool> {
         let max = self.visit.row.account.limits.max_message_bytes;
         let mut header = Header::default();
         let mut piece: Vec<u8> = Vec::new();
         let mut octets = 0u64;
         loop {
-            let limit = self.connection.reply;
             match self.connection.wire.step()? {
-                None => self.connection.deadline.bound_reading(self.connection.wire.fill(limit)).await?,
+                None => self.read_on().await?,
                 Some(Event::MessageBegin { .. }) => {
                     if ticket.is_none() {
                         let message = self.message(fetch);
                         ticket = Some(self.visit.call.pump.begin(message).await?);
                     }
+                    Line::new("message_begin")
+                        .field("account", &self.visit.row.account.id)
+                        .field("number", fetch.entry.number)
+                        .trace();
                 }
                 Some(Event::MessageData { bytes, .. }) => {
                     octets += bytes.len() as u64;
@@ -184,7 +193,7 @@ impl Mailbox<'_> {
         hand_over(&self.connection.deadline, &ticket, piece).await?;
         let verdict = ticket.end().await?;
         let digest = self.keys.identity(header.bytes());
-        self.pending.push_back(Pending { entry: fetch.entry, octets, digest, verdict });
+        self.pending.push_back(Pending { entry: fetch.entry, octets, digest, place, verdict });
         self.visit.progress(octets).await?;
         Ok(true)
     }

@@ -148,6 +148,10 @@ impl Visit {
         let retr_is_final = self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
             || capabilities.expire_days == Some(0);
         let probing = self.row.state.deferral.is_some();
+        let changed = deaths_counted(open, self.call.now());
+        for row in changed.iter().filter(|row| row.state == RowState::SetAside) {
+            self.set_aside(row).await;
+        }
         let mut mailbox = Mailbox {
             connection,
             keys: Arc::new(keys),
@@ -157,7 +161,7 @@ impl Visit {
             rows: Default::default(),
             pending: VecDeque::new(),
             committing: VecDeque::new(),
-            changed: deaths_counted(open, self.call.now()),
+            changed,
             deletable: Vec::new(),
             recorded_here: Vec::new(),
             retr_is_final,
@@ -189,6 +193,16 @@ impl Visit {
             format!("{attempts} visits in a row ended without coming to an end; the account is set aside for a day"),
         )
         .advice("See the log for what ended the process during these visits."))
+    }
+
+    /// The visit came through all messages: the deaths before it were no fault of the account. What it has yet to say
+    /// to the server, DELE and QUIT, kills nobody.
+    pub async fn forget_deaths(&self) -> Result<()> {
+        if self.lease.attempts == 0 {
+            return Ok(());
+        }
+        let lease = self.lease.clone();
+        self.call.with_store(move |store| store.clear_attempts(&lease)).await
     }
 
     fn keep_the_lease(&self) -> Renewing {

@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use super::dial::Names;
 use crate::error::{Error, Result};
 use crate::oauth::diagnosis;
-use crate::oauth::token::{HttpAnswer, HttpRequest};
+use crate::oauth::token::{self, HttpAnswer, HttpRequest};
 
 /// No provider's answer is longer; what is, is none (PROTOCOL.md E 7).
 const ANSWER_BYTES: usize = 64 * 1024;
@@ -51,6 +51,7 @@ impl Https {
             }
             diagnosis::unreachable(&what)
         };
+        let confided = token::confided(&request);
         let request = reqwest::Request::try_from(request)
             .map_err(|e| Error::bug(format!("request to {host}: {}", chain(&e))))?;
         let mut response = self.client.execute(request).await.map_err(unreachable)?;
@@ -63,6 +64,7 @@ impl Https {
             date: header("date"),
             body: Vec::new(),
             truncated: false,
+            confided,
         };
         while let Some(piece) = response.chunk().await.map_err(unreachable)? {
             if answer.body.len() + piece.len() > ANSWER_BYTES {

@@ -128,6 +128,9 @@ fn diagnose(host: &str, error: &std::io::Error) -> Error {
             Status::Transient,
             "tls.interrupted",
             format!("the connection to {host} broke during the TLS handshake: {error}"),
+        )
+        .advice(
+            "multipop tries again later. If it stays so, check that the port speaks TLS from the first byte.",
         ),
     }
 }

@@ -75,7 +75,8 @@ impl Wire {
                 Status::Server,
                 "protocol.stls",
                 "bytes in clear behind the answer to STLS",
-            ));
+            )
+            .advice("Somebody between here and the mail server may be tampering with the connection. Nothing secret was sent; use the server's POP3S port (995)."));
         }
         let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::None) else {
             return Err(Error::bug("STLS on a secured connection"));
@@ -158,7 +159,8 @@ impl Wire {
                     Status::Transient,
                     "timeout.reply",
                     format!("the mail server said nothing for {} s", limit.as_secs()),
-                ));
+                )
+                .advice("Nothing was lost, multipop tries again later. If it stays so, the mail server's operator can help."));
             }
         };
         if count == 0 {
@@ -219,7 +221,9 @@ impl Wire {
             Cut::Message(number) => ("connection.in_message", format!("inside message {number}")),
             Cut::Reply(command) => ("connection.no_reply", format!("in place of its reply to {command}")),
         };
-        Error::new(Status::Transient, cause, format!("the connection broke {at}: {why}"))
+        Error::new(Status::Transient, cause, format!("the connection broke {at}: {why}")).advice(
+            "Nothing was lost, multipop tries again later. If it stays so, the network or the mail server is at fault.",
+        )
     }
 }
 

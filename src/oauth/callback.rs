@@ -9,7 +9,7 @@ use super::diagnosis::{self, Refusal};
 use super::provider::Provider;
 use super::redirect;
 use crate::error::{Error, Result, Status};
-use crate::secret::Secret;
+use crate::secret::{Secret, blacken};
 
 /// Longer than any code and its company.
 const LENGTH: usize = 64 * 1024;
@@ -86,9 +86,15 @@ impl Callback {
         let code = only(&self.answer, "code")?.filter(|code| !code.is_empty());
         let error = only(&self.answer, "error")?.filter(|error| !error.is_empty());
         let refusal = |error: &str| {
-            let said = |name: &str| only(&self.answer, name).ok().flatten();
-            let subcode = said("error_subcode");
-            Box::new(diagnosis::authorization_refused(provider, error, said("error_description"), subcode))
+            let clean = |words: &str| blacken(words, [self.state.expose().as_bytes()]);
+            let said = |name: &str| only(&self.answer, name).ok().flatten().map(clean);
+            let (description, subcode) = (said("error_description"), said("error_subcode"));
+            Box::new(diagnosis::authorization_refused(
+                provider,
+                &clean(error),
+                description.as_deref(),
+                subcode.as_deref(),
+            ))
         };
         match (code, error) {
             (Some(_), Some(_)) => refuse("callback.code_and_error", "brings both a code and an error"),

@@ -12,6 +12,7 @@ use super::token::HttpAnswer;
 use super::verdict::{self, Verdict};
 use crate::error::{Error, Status};
 use crate::model::UnixTime;
+use crate::secret::blacken;
 
 pub use super::causes::known_cause;
 pub use super::mailbox::{PopRefusal, pop_refusal};
@@ -71,11 +72,17 @@ pub fn untrusted(what: &str) -> Error {
 pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) -> Box<Refusal> {
     let wait_s = retry_after::seconds(answer, now);
     let trouble = matches!(answer.status, 408 | 429) || answer.status >= 500;
-    let members = match serde_json::from_slice(&answer.body) {
+    let mut members = match serde_json::from_slice(&answer.body) {
         Ok(Value::Object(members)) if !answer.truncated && !(300..400).contains(&answer.status) => members,
         _ if trouble => return busy(answer.status, wait_s).into(),
         _ => return not_understood(answer.status).into(),
     };
+    // Some echo what they could not read.
+    for value in members.values_mut() {
+        if let Value::String(words) = value {
+            *words = blacken(words, answer.confided.iter().map(|secret| secret.expose().as_bytes()));
+        }
+    }
     let said = Said::of(&members);
     if said.error.is_empty() && !trouble {
         return not_understood(answer.status).into();

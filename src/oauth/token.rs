@@ -3,12 +3,15 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, HttpResponse, PkceCodeVerifier, RedirectUrl,
     RefreshToken, Scope, TokenUrl,
 };
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 use super::diagnosis::{self, Refusal};
 use super::provider::{ClientAuthentication, Provider};
@@ -29,6 +32,37 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
     /// The body was longer than what is read of one.
     pub truncated: bool,
+    /// What the request told in confidence: never repeated from the answer.
+    pub confided: Vec<Secret>,
+}
+
+/// Parameters of a request that are nobody's but the provider's.
+const CONFIDENTIAL: [&str; 4] = ["client_secret", "code", "code_verifier", "refresh_token"];
+
+/// The secrets of a request, plain and as they are written there.
+pub fn confided(request: &HttpRequest) -> Vec<Secret> {
+    let body = String::from_utf8_lossy(request.body());
+    let mut secrets: Vec<Secret> = form_urlencoded::parse(body.as_bytes())
+        .filter(|(name, _)| CONFIDENTIAL.contains(&name.as_ref()))
+        .flat_map(|(_, value)| written_and_plain(value.into_owned()))
+        .collect();
+    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    if let Some(basic) = header.and_then(|value| value.strip_prefix("Basic ")) {
+        let pair = STANDARD.decode(basic).unwrap_or_default();
+        let pair = String::from_utf8_lossy(&pair);
+        // RFC 6749 §2.3.1: written as in a form.
+        let client_secret = pair.split_once(':').map(|(_, secret)| format!("secret={secret}"));
+        let plain = client_secret.iter().flat_map(|pair| form_urlencoded::parse(pair.as_bytes()));
+        secrets.extend(plain.flat_map(|(_, value)| written_and_plain(value.into_owned())));
+        secrets.push(Secret::new(basic.to_owned()));
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
+}
+
+fn written_and_plain(plain: String) -> [Secret; 2] {
+    let written = form_urlencoded::byte_serialize(plain.as_bytes()).collect();
+    [Secret::new(written), Secret::new(plain)]
 }
 
 /// A good answer.

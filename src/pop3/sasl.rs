@@ -11,9 +11,7 @@ use super::limits::{CHALLENGES, QUOTE_CHARS};
 use super::output::Output;
 use super::reply::printable;
 use super::{Login, Mechanism, Misuse};
-
-/// Runs of this many octets that also stand in the credentials are not repeated.
-const SECRET_RUN: usize = 12;
+use crate::secret;
 
 pub(super) struct Exchange {
     mechanism: Mechanism,
@@ -98,17 +96,7 @@ impl Exchange {
 
     /// The server's words without what it repeats of the credentials.
     pub fn blacken(&self, text: &str) -> String {
-        let mut secret = vec![false; text.len()];
-        let mut mark = |all: &[u8], size: usize| {
-            for (at, run) in text.as_bytes().windows(size).enumerate() {
-                if memchr::memmem::find(all, run).is_some() {
-                    secret[at..at + size].fill(true);
-                }
-            }
-        };
-        mark(&self.token, self.token.len().clamp(1, SECRET_RUN));
-        mark(&self.line, SECRET_RUN);
-        text.char_indices().map(|(at, c)| if secret[at] { '*' } else { c }).collect()
+        secret::blacken(text, [self.token.as_slice(), self.line.as_slice()])
     }
 
     fn send(&mut self, output: &mut Output) {

@@ -64,6 +64,8 @@ pub trait Store: Send + Sync {
     /// Gives the lease back, and nothing is written under it any more; `clean` clears the count of attempts. No error
     /// where it was lost before.
     fn release(&self, lease: &Lease, clean: bool) -> Result<()>;
+    /// The visit got on: ends before it do not count any more. `record` does so by itself.
+    fn clear_attempts(&self, lease: &Lease) -> Result<()>;
 
     // --- grants ---
 

@@ -17,6 +17,9 @@ use multipop_host::mock::pki::Pki;
 use multipop_host::mock::pop3::{Script, Server};
 use serde_json::{Value, json};
 
+pub mod planted;
+pub mod signed;
+
 pub const USER: &str = "alice@contoso.example";
 pub const OWNER: &str = "alice@example.com";
 pub const TOKEN: &str = "token-of-alice-4711";
@@ -205,6 +208,7 @@ pub struct Recorder {
     pub batching: bool,
     open: BTreeMap<usize, (Message, Vec<u8>)>,
     next: usize,
+    pub botched: bool,
     pub threads: Vec<std::thread::ThreadId>,
 }
 
@@ -314,6 +318,10 @@ impl Host for Recorder {
         self.flushes += 1;
         let flushes = self.flushes;
         reply(self.on_flush.as_mut().map_or(Answer::Go, |say| say(flushes)))
+    }
+
+    fn botched(&mut self) {
+        self.botched = true;
     }
 }
 

@@ -62,6 +62,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
             (Some(Reply::told(status, headers.clone(), body)), Then::End)
         }
         Some(What::Error(error)) => (Some(Reply::error(error)), Then::End),
+        Some(What::Echo(status)) => (Some(echo(*status, &form, &head, &shared.journal)), Then::End),
         Some(What::Redirect(to)) => (Some(Reply::redirect(StatusCode::TEMPORARY_REDIRECT, to)), Then::End),
         Some(What::Slow(pause)) => {
             sleep(*pause).await;
@@ -190,6 +191,28 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
         document["authorization_response_iss_parameter_supported"] = true.into();
     }
     document
+}
+
+/// As a provider that wants to be helpful to whoever reads the log.
+fn echo(status: u16, form: &Form, head: &http::request::Parts, journal: &Journal) -> Reply {
+    let given: Vec<(&str, &str)> = ["client_secret", "code", "code_verifier", "refresh_token"]
+        .into_iter()
+        .filter_map(|name| Some((name, form.get(name)?)))
+        .collect();
+    given.iter().for_each(|(_, secret)| journal.shown(secret));
+    let plain = given.iter().map(|(_, secret)| *secret).collect::<Vec<_>>();
+    let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&given).finish();
+    let basic = head.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or("none");
+    let body = json!({
+        "error": plain.last(),
+        "suberror": plain.first(),
+        "error_description": format!("cannot read {written} {} {basic}", plain.join(" ")),
+        "trace_id": plain.get(1),
+        "correlation_id": format!("sent: {written}"),
+        "timestamp": basic,
+    });
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    Reply::json(status, &body)
 }
 
 /// Makes a JSON object this long by a member nobody knows.

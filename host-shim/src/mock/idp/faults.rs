@@ -70,6 +70,8 @@ pub enum What {
     Status { code: u16, headers: Vec<(String, String)>, body: String },
     /// An OAuth error, RFC 6749 §5.2.
     Error(OAuthError),
+    /// This status and an OAuth error in whose every member stands what the request told in confidence.
+    Echo(u16),
     /// 307 to this address, with the body to be sent again.
     Redirect(String),
     /// 200 and a JSON object of so many octets that is otherwise right; has its effect.

@@ -46,6 +46,11 @@ impl Session {
                 self.wire.say(bytes);
                 if command.verb == Verb::Quit { Flow::Close } else { Flow::Go }
             }
+            Some(What::Echo(text)) => {
+                let said = self.echo(text, command);
+                self.wire.say(said.as_bytes());
+                Flow::Go
+            }
             Some(What::Close) => {
                 self.wire.flush().await?;
                 Flow::Drop

@@ -93,6 +93,8 @@ pub enum What {
     Err(String),
     /// These bytes in place of the reply; no effect.
     Raw(Vec<u8>),
+    /// At `AuthData`: this in place of the reply, with the line that came for `{line}` and its token for `{token}`.
+    Echo(String),
     /// Closes without a reply; no effect.
     Close,
     /// Closes without a reply; the command had its effect.

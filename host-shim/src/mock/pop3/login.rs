@@ -86,6 +86,17 @@ impl Session {
         Ok(self.enter(script, &shown.user))
     }
 
+    /// What a server says that repeats the credentials.
+    pub(super) fn echo(&self, text: &str, command: &Command) -> String {
+        let [name, line] = command.words.as_slice() else {
+            return text.to_owned();
+        };
+        let shown = Mechanism::named(name).and_then(|mechanism| auth::credentials(mechanism, line));
+        let token = shown.map(|shown| shown.token);
+        self.shared.journal.secret(line, token.as_deref());
+        text.replace("{line}", line).replace("{token}", token.as_deref().unwrap_or_default())
+    }
+
     async fn refuse(&mut self, script: &Script, mechanism: Mechanism) -> io::Result<Flow> {
         match &script.refusal {
             Refusal::Plain(line) => self.say(script, line),
