@@ -143,6 +143,8 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/providers/m365/redirect_uri", json!("https://mail.example.com/a b"))),
         (false, with("/providers/m365/authority", json!("http://login.example.com"))),
         (false, with("/providers/m365/authorize_parameters", json!({ "state": "x" }))),
+        (false, with("/providers/m365/authorize_parameters", json!({ "login_hint": "x" }))),
+        (false, with("/providers/m365/authorize_parameters", json!({ "": "x" }))),
         (true, with("/providers/m365/authorize_parameters", json!({ "domain_hint": "contoso.example" }))),
         (false, with("/providers/own/servers", Value::Null)),
         (false, with("/providers/own/servers", json!([]))),

@@ -134,8 +134,9 @@ fn servers(members: &mut Members, profile: Profile) -> Read<Vec<(String, u16)>> 
     if servers.is_empty() { Err(empty) } else { Ok(servers) }
 }
 
-/// Parameters the request already has are the library's own: they bind the consent to who began it (I11).
-const OWN_PARAMETERS: [&str; 10] = [
+/// What the library says in an authorization request itself: it binds the consent to who began it (I11). `prompt` is
+/// merged with what a call asks for.
+const OWN_PARAMETERS: [&str; 12] = [
     "client_id",
     "response_type",
     "response_mode",
@@ -145,6 +146,8 @@ const OWN_PARAMETERS: [&str; 10] = [
     "nonce",
     "code_challenge",
     "code_challenge_method",
+    "login_hint",
+    "claims",
     "request_uri",
 ];
 
@@ -154,7 +157,7 @@ fn parameters(members: &mut Members) -> Read<Vec<(String, String)>> {
     };
     let mut parameters = Vec::new();
     for (name, field) in field.entries()? {
-        if OWN_PARAMETERS.contains(&name.as_str()) {
+        if name.is_empty() || OWN_PARAMETERS.contains(&name.as_str()) {
             return Err(field.fault("this parameter is set by the library and cannot be replaced"));
         }
         parameters.push((name, words::line(&field)?));

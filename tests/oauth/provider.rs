@@ -184,7 +184,6 @@ fn extra_parameters_never_replace_ours() {
     let parameter = |profile: Profile, name: &str, value: &str| {
         with(profile, |c| c.authorize_parameters = vec![(name.into(), value.into())])
     };
-    refused(parameter(Profile::Google, "state", "x"), "authorize_parameters.state", "itself");
     refused(
         parameter(Profile::Google, "prompt", "select_account"),
         "authorize_parameters.prompt",
