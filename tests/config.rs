@@ -458,6 +458,8 @@ fn example_and_documentation_validate() {
     let mut texts = vec![("examples/config.json".to_owned(), here("examples/config.json"))];
     for page in pages() {
         let text = here(&page);
+        let unmarked = text.split("```json\n").skip(1).filter(|block| block.contains("\"store\""));
+        assert_eq!(unmarked.count(), 0, "{page}: a configuration begins with ```json configuration");
         let blocks = text.split("```json configuration\n").skip(1);
         for block in blocks {
             let (block, _) = block.split_once("```").expect("a fence that closes");

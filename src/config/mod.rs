@@ -55,8 +55,7 @@ pub struct Config {
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `None`: the JSON has no member `accounts`, and configured accounts stay as they are in the store.
     pub accounts: Option<Vec<Account>>,
-    /// Servers (`host` or `host:port`, lower case): if any is listed, `token_file` accounts go to these only; and
-    /// they may resolve to a private address.
+    /// Servers (`host` or `host:port`, lower case): if any is listed, `token_file` accounts go to these only.
     pub servers: Vec<String>,
 }
 
