@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 use host::{Here, Into, Listed, listed};
 use kill::{Kill, Step};
 use multipop_host::mock::pop3::{Moment, Script, Verb};
-use world::World;
+use world::{World, say};
 
 /// Also what the others start as a process of its own.
 #[test]
@@ -47,14 +47,14 @@ fn i01_sigkill_at_every_step_loses_nothing() {
             }
         }
         let landed: u64 = kills.values().sum();
-        println!("kills that landed: {kills:?}, {landed} in all");
+        say(&format!("kills that landed: {kills:?}, {landed} in all"));
         let last = host::command(world.dir.path(), Into::Maildir).status().unwrap();
         assert!(last.success());
         world.assert_all_once("after all kills");
         assert!(world.pop.mailboxes().uidls(world::USER).is_empty());
         let retrs = world.pop.journal().count(Verb::Retr);
         let most = MESSAGES as u64 + landed * (BATCH + 1);
-        println!("{retrs} RETRs, at most {most} allowed");
+        say(&format!("{retrs} RETRs, at most {most} allowed"));
         assert!(retrs <= most);
         assert!(Step::ALL.iter().all(|step| kills.get(step).is_some_and(|count| *count >= 5)), "{kills:?}");
     }
@@ -91,7 +91,7 @@ fn i01_a_kill_doubles_at_most_one_batch_where_the_sink_drops_nothing() {
         let kill = match turn % 4 {
             0 => Kill::Sink { here: Here::EndReturns, skip: 3 + turn, wait_us, runs_on: true },
             1 => Kill::Sink { here: Here::Recorded, skip: turn % 2, wait_us: 3000, runs_on: false },
-            2 => Kill::Server { verb: Verb::Retr, moment: Moment::Body(900), skip: 5 + turn },
+            2 => Kill::Server { verb: Verb::Retr, moment: Moment::Body(900), skip: 5 + turn, wait_ms: 5 },
             _ => Kill::Sink { here: Here::EndReturns, skip: 11 + turn, wait_us: 3000, runs_on: false },
         };
         if kill.strike(&world, Into::List) {
@@ -102,7 +102,7 @@ fn i01_a_kill_doubles_at_most_one_batch_where_the_sink_drops_nothing() {
     assert!(kills.len() > 12);
     assert!(host::command(world.dir.path(), Into::List).status().unwrap().success());
     count(kills.len());
-    println!("{} kills; delivered again for each of them: {again:?}", kills.len());
+    say(&format!("{} kills; delivered again for each of them: {again:?}", kills.len()));
     assert!(again.iter().all(|count| *count <= BATCH), "{again:?} {kills:?}");
     let sent: HashSet<String> = world.sent.iter().map(|message| message.body.digest()).collect();
     let got: HashSet<String> =
@@ -111,10 +111,21 @@ fn i01_a_kill_doubles_at_most_one_batch_where_the_sink_drops_nothing() {
 }
 
 #[test]
+fn i02_what_the_sink_took_is_recorded_however_slow_the_server() {
+    let world = World::new(Script::dovecot(), 12, 60, 8);
+    let kill = Kill::Server { verb: Verb::Retr, moment: Moment::Body(900), skip: 3, wait_ms: 1500 };
+    assert!(kill.strike(&world, Into::List));
+    let ended = |lines: &[Listed]| lines.iter().filter(|line| line.ended).count();
+    assert_eq!(ended(&listed(world.dir.path())), 3);
+    assert!(host::command(world.dir.path(), Into::List).status().unwrap().success());
+    assert_eq!(ended(&listed(world.dir.path())), 12, "a flush is due after half a second");
+}
+
+#[test]
 fn i02_after_a_kill_the_key_is_the_same() {
     let world = World::new(Script::exchange(), 40, 500, 8);
     let kills = [
-        Kill::Server { verb: Verb::Retr, moment: Moment::Body(700), skip: 2 },
+        Kill::Server { verb: Verb::Retr, moment: Moment::Body(700), skip: 2, wait_ms: 5 },
         Kill::Sink { here: Here::EndBegins, skip: 2, wait_us: 3000, runs_on: false },
         Kill::Sink { here: Here::EndReturns, skip: 9, wait_us: 3000, runs_on: false },
     ];

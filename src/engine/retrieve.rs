@@ -77,6 +77,9 @@ impl Mailbox<'_> {
             }
             // Until the sink took a first message, one at a time: a host that is full costs one download only.
             self.take_verdicts(!self.accepted).await?;
+            if self.visit.counts.messages_done > 0 {
+                self.visit.forget_deaths().await?;
+            }
         }
         let unbegun: Vec<Fetch> = waiting.into();
         self.forget_unbegun(unbegun.clone()).await?;

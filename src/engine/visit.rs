@@ -38,6 +38,8 @@ pub struct Visit {
     arrived: (u64, u64),
     /// What the store is to keep of this visit beyond its outcome.
     learnt: Learnt,
+    /// Visits in a row that died before this one, until it gets on.
+    deaths: u32,
     lost: Arc<AtomicBool>,
     told: Instant,
     written: Instant,
@@ -103,6 +105,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         counts: Counts::default(),
         arrived: (0, 0),
         learnt: Learnt::default(),
+        deaths: lease.attempts,
         lost: Arc::new(AtomicBool::new(false)),
         told: Instant::now(),
         written: Instant::now(),
@@ -195,10 +198,10 @@ impl Visit {
         .advice("See the log for what ended the process during these visits."))
     }
 
-    /// The visit came through all messages: the deaths before it were no fault of the account. What it has yet to say
-    /// to the server, DELE and QUIT, kills nobody.
-    pub async fn forget_deaths(&self) -> Result<()> {
-        if self.lease.attempts == 0 {
+    /// The visit got on, with a message recorded or with all of them gone through: the deaths before it were no fault
+    /// of the account. What it has yet to say to the server, DELE and QUIT, kills nobody.
+    pub async fn forget_deaths(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.deaths, 0) == 0 {
             return Ok(());
         }
         let lease = self.lease.clone();

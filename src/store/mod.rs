@@ -64,7 +64,7 @@ pub trait Store: Send + Sync {
     /// Gives the lease back, and nothing is written under it any more; `clean` clears the count of attempts. No error
     /// where it was lost before.
     fn release(&self, lease: &Lease, clean: bool) -> Result<()>;
-    /// The visit got on: ends before it do not count any more. `record` does so by itself.
+    /// The visit got on: neither it nor those before it count any more.
     fn clear_attempts(&self, lease: &Lease) -> Result<()>;
 
     // --- grants ---

@@ -24,8 +24,8 @@ impl Step {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Kill {
-    /// While the server halts, having come by so often before.
-    Server { verb: Verb, moment: Moment, skip: u32 },
+    /// So long after the server halted there, having come by so often before.
+    Server { verb: Verb, moment: Moment, skip: u32, wait_ms: u64 },
     /// So long after the host came by there, where it waits or `runs_on`.
     Sink { here: Here, skip: u32, wait_us: u64, runs_on: bool },
 }
@@ -40,6 +40,7 @@ pub fn schedule() -> Vec<Kill> {
             verb: Verb::Retr,
             moment: Moment::Body(100 + 500 * u64::from(turn)),
             skip: 3 * turn,
+            wait_ms: 5,
         });
         kills.push(Kill::Sink { here, skip: 5 * turn, wait_us: 3000, runs_on: false });
         kills.push(match turn % 3 {
@@ -47,8 +48,8 @@ pub fn schedule() -> Vec<Kill> {
             1 => Kill::Sink { here: Here::Flushed, skip: 0, wait_us: 400 * u64::from(turn), runs_on: true },
             _ => Kill::Sink { here: Here::Recorded, skip: 0, wait_us: 3000, runs_on: false },
         });
-        kills.push(Kill::Server { verb: Verb::Dele, moment, skip: 2 * turn });
-        kills.push(Kill::Server { verb: Verb::Quit, moment, skip: 0 });
+        kills.push(Kill::Server { verb: Verb::Dele, moment, skip: 2 * turn, wait_ms: 5 });
+        kills.push(Kill::Server { verb: Verb::Quit, moment, skip: 0, wait_ms: 5 });
     }
     kills
 }
@@ -68,7 +69,7 @@ impl Kill {
     pub fn strike(self, world: &World, into: Into) -> bool {
         let dir = world.dir.path();
         let status = match self {
-            Kill::Server { verb, moment, skip } => {
+            Kill::Server { verb, moment, skip, wait_ms } => {
                 let stop = world.pop.stop_at(Place::new(verb, moment).skip(skip));
                 let (mut child, _) = host::start(dir, into, None);
                 while !stop.reached(Duration::from_millis(5)) {
@@ -77,8 +78,8 @@ impl Kill {
                         return false;
                     }
                 }
-                // Time for what lies between here and what the server sees.
-                std::thread::sleep(Duration::from_millis(5));
+                // Also for what lies between here and what the server sees.
+                std::thread::sleep(Duration::from_millis(wait_ms));
                 child.kill().unwrap();
                 // Before the halt ends, so that the server does not speak to the living.
                 child.wait().unwrap()

@@ -89,6 +89,12 @@ impl World {
     }
 }
 
+/// Shown even where the test succeeds: the numbers are a part of the proof.
+pub fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 pub fn disk(dir: &Path) -> PathBuf {
     dir.join("disk")
 }

@@ -109,13 +109,9 @@ pub(super) fn record(
     now: UnixTime,
 ) -> Result<Vec<bool>> {
     let mut recorded = Vec::with_capacity(deliveries.len());
-    let mut last = None;
     for delivery in deliveries {
         let account = leases::holds(db, delivery.lease)?;
         if let Some(account) = account {
-            if last.replace(account) != Some(account) {
-                leases::clear_attempts(db, account)?;
-            }
             Writer::new(db, keys, account, delivery.generation, now)?
                 .write(&delivery.row, RowState::Durable)?;
         }
