@@ -40,6 +40,21 @@ fn its_links_lead_somewhere() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+#[test]
+fn its_make_targets_are_there() {
+    let makefile = include_str!("../Makefile");
+    let targets: Vec<&str> = README
+        .split("make ")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase() && c != '-').next())
+        .filter(|target| !target.is_empty())
+        .collect();
+    assert!(targets.contains(&"demo") && targets.contains(&"test"), "{targets:?}");
+    for target in targets {
+        assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+    }
+}
+
 /// The one code block of a language.
 fn block(language: &str) -> &'static str {
     let (_, rest) = README.split_once(&format!("```{language}\n")).expect("a code block");

@@ -9,27 +9,9 @@ use super::line::Line;
 use super::mailbox::Mailbox;
 use super::survey::Survey;
 use crate::error::{Error, Result, Status};
-use crate::model::{FirstFetch, LedgerRow, RowState, UidlKey, UnixTime};
+use crate::model::{FirstFetch, LedgerRow, RowState, UidlKey};
 use crate::plan::{self, Entry, Fetch};
 use crate::pop3::{Command, Event};
-
-/// A row that says nothing yet but its state.
-pub fn new_row(key: UidlKey, state: RowState, now: UnixTime) -> LedgerRow {
-    LedgerRow {
-        key,
-        state,
-        noted_at: now,
-        recorded_at: now,
-        digest: None,
-        size: 0,
-        ends: 0,
-        begun: false,
-        not_before: 0,
-        delete_at: None,
-        uidl: None,
-        reason: String::new(),
-    }
-}
 
 /// Entries under the keys their headers give them. One whose message is known under its UIDL alone keeps that key.
 pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<Vec<Entry>> {
@@ -59,7 +41,7 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
         };
         if base.is_none() {
             // A sign that this UIDL is to be told apart by headers, also when it stands alone one day.
-            mailbox.change(new_row(entry.key, RowState::Gone, now));
+            mailbox.change(LedgerRow::new(entry.key, RowState::Gone, now));
         }
         resolved.push(Entry { key, twice: false, ..entry });
     }
@@ -100,7 +82,7 @@ pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<
         if let Some(row) = known {
             mailbox.change(LedgerRow { key: fetch.entry.key, ..row.clone() });
         } else if too_old {
-            let row = new_row(fetch.entry.key, RowState::Imported, now);
+            let row = LedgerRow::new(fetch.entry.key, RowState::Imported, now);
             mailbox.change(LedgerRow { digest, ..row });
         } else {
             left.push(fetch);
@@ -181,7 +163,7 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
 async fn take_all_as_known(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Result<()> {
     let now = mailbox.visit.call.now();
     let rows: Vec<LedgerRow> =
-        survey.entries.iter().map(|entry| new_row(entry.key, RowState::Imported, now)).collect();
+        survey.entries.iter().map(|entry| LedgerRow::new(entry.key, RowState::Imported, now)).collect();
     begin_generation(mailbox, survey, rows).await?;
     mailbox.visit.reset_decided(None);
     Ok(())

@@ -211,7 +211,7 @@ impl Mailbox<'_> {
             .entries
             .iter()
             .filter(|entry| !survey.rows.contains_key(&entry.key))
-            .map(|entry| examine::new_row(entry.key, RowState::Imported, now))
+            .map(|entry| LedgerRow::new(entry.key, RowState::Imported, now))
             .collect();
         Line::new("new_only")
             .field("account", &self.visit.row.account.id)
@@ -274,7 +274,7 @@ impl Mailbox<'_> {
                     .rows
                     .get(&fetch.entry.key)
                     .cloned()
-                    .unwrap_or_else(|| examine::new_row(fetch.entry.key, RowState::InHand, now));
+                    .unwrap_or_else(|| LedgerRow::new(fetch.entry.key, RowState::InHand, now));
                 row.state = RowState::InHand;
                 row.begun = fetch.alone;
                 row.uidl = self.uidl(fetch.entry).map(<[u8]>::to_vec);

@@ -206,7 +206,7 @@ impl Mailbox<'_> {
 
     fn row(&self, key: UidlKey) -> LedgerRow {
         let now = self.visit.call.now();
-        self.rows.get(&key).cloned().unwrap_or_else(|| super::examine::new_row(key, RowState::InHand, now))
+        self.rows.get(&key).cloned().unwrap_or_else(|| LedgerRow::new(key, RowState::InHand, now))
     }
 
     /// Takes the records that are there.
