@@ -1,6 +1,7 @@
 //! DELE and QUIT: what may be deleted at the server, and when it counts as gone.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use super::deadline::Halt;
 use super::line::Line;
@@ -11,10 +12,11 @@ use crate::plan::Entry;
 use crate::pop3::Command;
 
 impl Mailbox<'_> {
-    /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever.
-    pub async fn delete(&mut self, planned: Vec<Entry>) -> Result<Vec<Entry>> {
+    /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever. Answers what
+    /// was deleted, and whether some of it was left to another session: without QUIT none of it would count.
+    pub async fn delete(&mut self, planned: Vec<Entry>) -> Result<(Vec<Entry>, bool)> {
         if self.retr_is_final {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
         let mut entries = planned;
         entries.append(&mut self.deletable);
@@ -31,12 +33,17 @@ impl Mailbox<'_> {
                     .field("number", entry.number)
                     .info();
             }
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
+        let began = Instant::now();
+        let longest = u64::from(self.visit.row.account.limits.session_s);
         let mut deleted = Vec::with_capacity(entries.len());
         for entry in entries {
-            if self.connection.deadline.halt() == Halt::Now {
-                return Err(self.connection.deadline.error());
+            match self.connection.deadline.halt() {
+                Halt::Now => return Err(self.connection.deadline.error()),
+                Halt::BreakOff => return Ok((deleted, true)),
+                Halt::Tidy | Halt::Go if began.elapsed().as_secs() >= longest => return Ok((deleted, true)),
+                Halt::Tidy | Halt::Go => {}
             }
             let limit = self.connection.reply;
             match self.connection.ask(Command::Dele(entry.number), limit).await? {
@@ -48,7 +55,7 @@ impl Mailbox<'_> {
                     .warn(),
             }
         }
-        Ok(deleted)
+        Ok((deleted, false))
     }
 
     /// QUIT; only its yes makes a message gone. Answers the numbers of what is.

@@ -175,7 +175,11 @@ impl Pass {
                 self.still_due += 1;
                 return Ok(());
             }
-            Ok((_, Err(error))) => failed(error),
+            Ok((_, Err(error))) => {
+                // Its state was not written.
+                self.still_due += 1;
+                failed(error)
+            }
             Err(_) => match id {
                 Some(id) => self.panicked(id).await?,
                 None => return Ok(()),

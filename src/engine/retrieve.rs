@@ -27,6 +27,7 @@ const WINDOW: usize = 32;
 const NOOP_EVERY: Duration = Duration::from_secs(15);
 /// A session the host stops inside a message is closed after so long.
 const STOPPED_INSIDE: Duration = Duration::from_secs(300);
+const STOPPED: &str = "sink.stopped";
 /// Sessions that may end in a message before it is set aside.
 pub const ENDS: u32 = 3;
 /// A message set aside is tried again so often.
@@ -68,6 +69,13 @@ impl Mailbox<'_> {
                     return self.broke_off(fetch, e).await;
                 }
             }
+            if self.severed {
+                // What still arrives belongs to the message that was given up.
+                let unbegun: Vec<Fetch> =
+                    under_way.into_iter().map(|(fetch, ..)| fetch).chain(waiting).collect();
+                self.forget_unbegun(unbegun.clone()).await?;
+                return Ok(unbegun);
+            }
             if refused >= REFUSED_RETRS {
                 self.trouble = Some(Error::new(
                     Status::Transient,
@@ -79,6 +87,10 @@ impl Mailbox<'_> {
             self.take_verdicts(!self.accepted).await?;
             if self.visit.counts.messages_done > 0 {
                 self.visit.forget_deaths().await?;
+            }
+            // Nor is a host whose flush fails given more than one message before it is known to have recovered.
+            if self.probing && self.visit.counts.messages_done == 0 {
+                self.settle_all(true).await?;
             }
         }
         let unbegun: Vec<Fetch> = waiting.into();
@@ -213,6 +225,13 @@ impl Mailbox<'_> {
         };
         let mut row = row.clone();
         row.begun = false;
+        if error.cause == STOPPED {
+            // The host's doing, not the message's.
+            row.state = RowState::Deferred;
+            row.not_before = self.visit.call.now() + STOPPED_INSIDE.as_secs();
+            self.change(row);
+            return Err(error);
+        }
         row.ends += 1;
         let known_bad = row.ends >= ENDS;
         if known_bad {
@@ -277,6 +296,11 @@ impl Mailbox<'_> {
         let mut keys = Vec::new();
         for fetch in fetches {
             if fetch.may_repeat {
+                // Its end will be no sign against it.
+                if let Some(mut row) = self.rows.get(&fetch.entry.key).filter(|row| row.begun).cloned() {
+                    row.begun = false;
+                    self.change(row);
+                }
                 continue;
             }
             keys.push(fetch.entry.key);
@@ -334,7 +358,7 @@ async fn hand_over(deadline: &super::deadline::Deadline, ticket: &Ticket, piece:
         Ok(done) => done,
         Err(_) => Err(Error::new(
             Status::Sink,
-            "sink.stopped",
+            STOPPED,
             format!("the sink took nothing for {} s inside a message", STOPPED_INSIDE.as_secs()),
         )),
     }

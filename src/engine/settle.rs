@@ -15,6 +15,9 @@ use crate::retry;
 /// Times in a row the sink may say "not now" before the account is paused.
 const DEFERRALS: u32 = 3;
 
+/// A message that was put off is asked for at least so often.
+const LONGEST_DEFERRAL_S: u64 = 3600;
+
 /// A message handed over, whose verdict is awaited.
 pub struct Pending {
     pub entry: Entry,
@@ -190,7 +193,10 @@ impl Mailbox<'_> {
         self.deferrals += 1;
         row.state = RowState::Deferred;
         let before = self.visit.row.state.deferrals;
-        row.not_before = now + u64::from(retry::wait_s(outcome, before + self.deferrals, 0, 0.5));
+        // One that is put off again and again while others are taken is asked for less and less often.
+        let age = now.saturating_sub(row.noted_at).min(LONGEST_DEFERRAL_S);
+        let wait = u64::from(retry::wait_s(outcome, before + self.deferrals, 0, 0.5));
+        row.not_before = now + wait.max(age);
         self.change(row);
         Line::new("deferred")
             .field("account", &self.visit.row.account.id)
@@ -246,8 +252,9 @@ impl Mailbox<'_> {
             Committed::FlushFailed(reply) => {
                 self.unrecorded += 1;
                 // The same key comes again: the row stays in hand, due at once.
+                self.stays_in_hand(one);
                 self.visit.counts.deferred += 1;
-                if self.trouble.is_none() {
+                if self.trouble.is_none() && reply.answer != Answer::Stop {
                     let outcome = match reply.answer {
                         Answer::DeferFull => Outcome::HostFull,
                         Answer::DeferRecipient => Outcome::HostRecipient,
@@ -261,9 +268,19 @@ impl Mailbox<'_> {
             }
             Committed::StoreFailed(e) => {
                 self.unrecorded += 1;
+                self.stays_in_hand(one);
                 Err(e)
             }
         }
+    }
+
+    /// It was begun and ended, and not recorded: known as unfinished, and no session ended in it.
+    fn stays_in_hand(&mut self, one: Committing) {
+        let mut row = self.row(one.row.key);
+        row.state = RowState::InHand;
+        row.begun = false;
+        row.uidl = self.uidl(one.entry).map(<[u8]>::to_vec);
+        self.change(row);
     }
 
     /// Waits until the sink has spoken on everything it was given, and everything it took is recorded. An `alive`

@@ -174,6 +174,7 @@ impl Visit {
             probing,
             trouble: None,
             severed: false,
+            unresolved: false,
             started: Instant::now(),
             asked: 0,
             visit: self,
