@@ -11,6 +11,9 @@ use crate::model::RowState;
 use crate::plan::Entry;
 use crate::pop3::Command;
 
+/// A server that announced that RETR is final, and keeps the messages nevertheless, sends them again so often.
+const POP_AGAIN_S: u64 = 24 * 3600;
+
 impl Mailbox<'_> {
     /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever. Answers what
     /// was deleted, and whether some of it was left to another session: without QUIT none of it would count.
@@ -91,6 +94,7 @@ impl Mailbox<'_> {
             if let Some(row) = self.rows.get(&entry.key) {
                 let mut row = row.clone();
                 row.state = RowState::Gone;
+                row.not_before = if self.retr_is_final { self.visit.call.now() + POP_AGAIN_S } else { 0 };
                 self.change(row);
             }
         }

@@ -61,7 +61,9 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
         } else {
             with_header
         };
-        if base.is_none() {
+        // An unfinished delivery under the UIDL alone is one of these, and goes on under its header's key.
+        let unfinished = base.is_some_and(|row| row.digest.is_none() && row.state == RowState::InHand);
+        if base.is_none() || unfinished && entry.twice {
             // A sign that this UIDL is to be told apart by headers, also when it stands alone one day.
             mailbox.change(new_row(entry.key, RowState::Gone, now));
         }

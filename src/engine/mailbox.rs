@@ -134,7 +134,9 @@ impl Mailbox<'_> {
             plan.pop_again.extend(more.pop_again);
             // What its header showed to be known, though it was gone, is taken off the list again.
             if self.retr_is_final {
-                plan.pop_again.extend(more.examine);
+                let now = self.visit.call.now();
+                let due = |entry: &Entry| self.rows.get(&entry.key).is_none_or(|row| row.not_before <= now);
+                plan.pop_again.extend(more.examine.into_iter().filter(due));
             } else if self.visit.delete_age_s().is_some() {
                 plan.delete.extend(more.examine);
             }
