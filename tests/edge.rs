@@ -381,3 +381,21 @@ fn an_unfinished_delivery_whose_uidl_comes_to_stand_twice_comes_once() {
     boxes.push(USER, first);
     assert_eq!(house.fetch_ok(&mut sink).messages_taken, 0);
 }
+
+#[test]
+fn the_operator_s_other_mail_is_asked_for_once() {
+    let house = House::with(Script::dovecot(), |config| {
+        config["accounts"]["alice"]["first_fetch"] = json!("new_only");
+    });
+    house.fill(30, 500, 1);
+    let mut sink = Recorder::default();
+    house.fetch_ok(&mut sink);
+    house.pop.mailboxes().reset_uidls(USER);
+    assert_eq!(cause(&house.fetch(&mut sink).0), "mailbox.reset_question");
+    house.act("alice", json!({"verb": "uidl_reset", "same_mail": false})).unwrap();
+    fault(&house, At::Verb(Verb::Retr), What::Close, 1);
+    assert_eq!(cause(&house.fetch(&mut sink).0), "connection.no_reply");
+    house.fetch_ok(&mut sink);
+    assert_eq!(sink.delivered.len(), 30);
+    assert!(house.act("alice", json!({"verb": "uidl_reset", "same_mail": false})).is_err());
+}

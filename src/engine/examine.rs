@@ -136,10 +136,8 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
     }
     match mailbox.visit.row.state.reset_answer {
         Some(true) => return take_all_as_known(mailbox, survey).await,
-        Some(false) => {
-            mailbox.visit.reset_decided(None);
-            return Ok(());
-        }
+        // The answer holds until a listing was gone through.
+        Some(false) => return Ok(()),
         None => {}
     }
     let left: Vec<&LedgerRow> =
