@@ -69,7 +69,7 @@ impl Mailbox<'_> {
         let (survey, plan) = match self.study().await? {
             Some(study) => study,
             None => {
-                self.quit_only().await?;
+                self.quit(Vec::new(), Vec::new()).await?;
                 return Ok(false);
             }
         };
@@ -322,10 +322,6 @@ impl Mailbox<'_> {
         let generation = self.visit.head.generation;
         let now = self.visit.call.now();
         self.visit.call.with_store(move |store| store.write_rows(&lease, generation, &rows, now)).await
-    }
-
-    async fn quit_only(&mut self) -> Result<()> {
-        self.quit(Vec::new(), Vec::new()).await.map(|_| ())
     }
 
     /// Forgets what is in no listing any more, and keeps what this listing was, once every entry has its row.
