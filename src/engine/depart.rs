@@ -1,4 +1,4 @@
-//! DELE and QUIT: what may be deleted at the server, and when it counts as gone.
+//! DELE, RETR where that is what deletes, and QUIT: what may go at the server, and when it counts as gone.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -9,7 +9,10 @@ use super::mailbox::Mailbox;
 use crate::error::Result;
 use crate::model::RowState;
 use crate::plan::Entry;
-use crate::pop3::Command;
+use crate::pop3::{Command, Event};
+
+/// A server that announced that RETR is final, and keeps the messages nevertheless, sends them again so often.
+const POP_AGAIN_S: u64 = 24 * 3600;
 
 impl Mailbox<'_> {
     /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever. Answers what
@@ -58,6 +61,37 @@ impl Mailbox<'_> {
         Ok((deleted, false))
     }
 
+    /// Takes durable messages off the list of a provider that pops on RETR and QUIT: read and dropped.
+    pub async fn pop_again(&mut self, entries: &[Entry]) -> Result<Vec<Entry>> {
+        let mut popped = std::mem::take(&mut self.recorded_here);
+        if self.unrecorded > 0 {
+            return Ok(Vec::new());
+        }
+        for entry in entries {
+            if !self.goes_on() {
+                break;
+            }
+            self.connection.wire.send(Command::Retr(entry.number))?;
+            if self.drain().await? {
+                popped.push(*entry);
+            }
+        }
+        Ok(popped)
+    }
+
+    /// Reads a message and drops it. `false`: the server refused it.
+    async fn drain(&mut self) -> Result<bool> {
+        loop {
+            let limit = self.connection.reply;
+            match self.connection.wire.step()? {
+                None => self.connection.deadline.bound(self.connection.wire.fill(limit)).await?,
+                Some(Event::MessageEnd { .. }) => return Ok(true),
+                Some(Event::Refused { .. }) => return Ok(false),
+                Some(_) => {}
+            }
+        }
+    }
+
     /// QUIT; only its yes makes a message gone. Answers the numbers of what is.
     pub async fn quit(&mut self, deleted: Vec<Entry>, popped: Vec<Entry>) -> Result<HashSet<u32>> {
         if self.retr_is_final && self.unrecorded > 0 {
@@ -91,6 +125,7 @@ impl Mailbox<'_> {
             if let Some(row) = self.rows.get(&entry.key) {
                 let mut row = row.clone();
                 row.state = RowState::Gone;
+                row.not_before = if self.retr_is_final { self.visit.call.now() + POP_AGAIN_S } else { 0 };
                 self.change(row);
             }
         }

@@ -43,7 +43,9 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
         } else {
             with_header
         };
-        if base.is_none() {
+        // An unfinished delivery under the UIDL alone is one of these, and goes on under its header's key.
+        let unfinished = base.is_some_and(|row| row.digest.is_none() && row.state == RowState::InHand);
+        if base.is_none() || unfinished && entry.twice {
             // A sign that this UIDL is to be told apart by headers, also when it stands alone one day.
             mailbox.change(LedgerRow::new(entry.key, RowState::Gone, now));
         }
@@ -116,10 +118,8 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
     }
     match mailbox.visit.row.state.reset_answer {
         Some(true) => return take_all_as_known(mailbox, survey).await,
-        Some(false) => {
-            mailbox.visit.reset_decided(None);
-            return Ok(());
-        }
+        // The answer holds until a listing was gone through.
+        Some(false) => return Ok(()),
         None => {}
     }
     let left: Vec<&LedgerRow> =

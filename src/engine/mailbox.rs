@@ -69,7 +69,7 @@ impl Mailbox<'_> {
         let (survey, plan) = match self.study().await? {
             Some(study) => study,
             None => {
-                self.quit_only().await?;
+                self.quit(Vec::new(), Vec::new()).await?;
                 return Ok(false);
             }
         };
@@ -135,7 +135,9 @@ impl Mailbox<'_> {
             plan.pop_again.extend(more.pop_again);
             // What its header showed to be known, though it was gone, is taken off the list again.
             if self.retr_is_final {
-                plan.pop_again.extend(more.examine);
+                let now = self.visit.call.now();
+                let due = |entry: &Entry| self.rows.get(&entry.key).is_none_or(|row| row.not_before <= now);
+                plan.pop_again.extend(more.examine.into_iter().filter(due));
             } else if self.visit.delete_age_s().is_some() {
                 plan.delete.extend(more.examine);
             }
@@ -321,10 +323,6 @@ impl Mailbox<'_> {
         let generation = self.visit.head.generation;
         let now = self.visit.call.now();
         self.visit.call.with_store(move |store| store.write_rows(&lease, generation, &rows, now)).await
-    }
-
-    async fn quit_only(&mut self) -> Result<()> {
-        self.quit(Vec::new(), Vec::new()).await.map(|_| ())
     }
 
     /// Forgets what is in no listing any more, and keeps what this listing was, once every entry has its row.

@@ -313,37 +313,6 @@ impl Mailbox<'_> {
         let generation = self.visit.head.generation;
         self.visit.call.with_store(move |store| store.forget(&lease, generation, &keys)).await
     }
-
-    /// Takes durable messages off the list of a provider that pops on RETR and QUIT: read and dropped.
-    pub async fn pop_again(&mut self, entries: &[Entry]) -> Result<Vec<Entry>> {
-        let mut popped = std::mem::take(&mut self.recorded_here);
-        if self.unrecorded > 0 {
-            return Ok(Vec::new());
-        }
-        for entry in entries {
-            if !self.goes_on() {
-                break;
-            }
-            self.connection.wire.send(Command::Retr(entry.number))?;
-            if self.drain().await? {
-                popped.push(*entry);
-            }
-        }
-        Ok(popped)
-    }
-
-    /// Reads a message and drops it. `false`: the server refused it.
-    async fn drain(&mut self) -> Result<bool> {
-        loop {
-            let limit = self.connection.reply;
-            match self.connection.wire.step()? {
-                None => self.connection.deadline.bound(self.connection.wire.fill(limit)).await?,
-                Some(Event::MessageEnd { .. }) => return Ok(true),
-                Some(Event::Refused { .. }) => return Ok(false),
-                Some(_) => {}
-            }
-        }
-    }
 }
 
 enum Begun {

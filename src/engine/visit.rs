@@ -267,6 +267,7 @@ impl Visit {
     pub fn first_listing_done(&mut self) {
         self.learnt.first_done = true;
         self.learnt.resetting = Some(None);
+        self.learnt.reset_question = Some(false);
         self.row.state.resetting = None;
         self.row.state.first_done = true;
     }

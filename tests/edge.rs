@@ -1,4 +1,4 @@
-//! What a second look at the engine found.
+//! What seldom happens and must cost nothing: odd answers, odd servers, changed settings (I1, I2, I15).
 
 mod house;
 
@@ -242,4 +242,160 @@ fn the_operator_s_same_mail_covers_no_more_than_was_known() {
     house.fetch_ok(&mut sink);
     assert_eq!(sink.uidls(), fresh);
     assert_eq!(house.fetch_ok(&mut sink).messages_taken, 0);
+}
+
+/// Whatever the host says at whatever step, and wherever it cancels: everything arrives, and what arrives again was
+/// told as a possible repetition under its first key.
+#[test]
+fn i01_any_answer_at_any_step_and_any_cancel_lose_nothing() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Step {
+        Offer,
+        Begin,
+        Data,
+        End,
+        Flush,
+    }
+    for script in [Script::dovecot(), Script::gmail()] {
+        for step in [Step::Offer, Step::Begin, Step::Data, Step::End, Step::Flush] {
+            for answer in [Some(Answer::Stop), Some(Answer::DeferRecipient), Some(Answer::Invalid(9)), None] {
+                for at in [1, 4] {
+                    let what = format!("{step:?} {answer:?} {at} {}", script.retr_is_final);
+                    let house = House::with(script.clone(), |config| {
+                        config["accounts"]["alice"]["delete"] = json!("now");
+                        config["limits"] = json!({"flush_messages": 2});
+                    });
+                    let uidls = house.fill(6, 3000, 1);
+                    let mut sink = Recorder::batching();
+                    let cancel = house.instance.cancel_flag();
+                    let count = std::rc::Rc::new(std::cell::Cell::new(0));
+                    let say = move |here: Step, usual: Answer| {
+                        if here != step {
+                            return usual;
+                        }
+                        count.set(count.get() + 1);
+                        match answer {
+                            Some(answer) if count.get() == at => answer,
+                            None if count.get() == at => {
+                                cancel.store(true, std::sync::atomic::Ordering::Release);
+                                std::thread::sleep(Duration::from_millis(120));
+                                usual
+                            }
+                            _ => usual,
+                        }
+                    };
+                    let (a, b, c, d) = (say.clone(), say.clone(), say.clone(), say.clone());
+                    if step == Step::Offer {
+                        sink.on_offer = Some(Box::new(move |_| a(Step::Offer, Answer::Go)));
+                    }
+                    sink.on_begin = Some(Box::new(move |_| b(Step::Begin, Answer::Go)));
+                    sink.on_data = Some(Box::new(move |_, _| c(Step::Data, Answer::Go)));
+                    sink.on_end = Some(Box::new(move |_| d(Step::End, Answer::Queued)));
+                    sink.on_flush = Some(Box::new(move |_| say(Step::Flush, Answer::Go)));
+                    let _ = house.fetch(&mut sink);
+                    let first = sink.delivered.len();
+                    for _ in 0..6 {
+                        house.clock.advance(4000);
+                        let (status, _) = house.fetch(&mut sink);
+                        assert_eq!(cause(&status), "ok", "{what}");
+                    }
+                    let mut got = sink.uidls();
+                    got.sort();
+                    got.dedup();
+                    assert_eq!(got, uidls, "{what}");
+                    for again in &sink.delivered[first..] {
+                        let before = sink.delivered[..first].iter().find(|one| one.uidl == again.uidl);
+                        if let Some(before) = before {
+                            assert!(again.may_repeat && again.key == before.key, "{what}");
+                            assert!(step == Step::Flush || answer.is_none(), "twice: {what}");
+                        }
+                    }
+                    assert!(house.pop.mailboxes().uidls(USER).is_empty(), "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Many accounts, less room than one message, a host that is slow and says no now and then.
+#[test]
+fn many_accounts_share_a_tiny_pool() {
+    let users: Vec<String> = (0..30).map(|n| format!("user{n}@contoso.example")).collect();
+    let house = House::with(Script::dovecot(), |config| {
+        config["limits"] = json!({"prefetch_bytes": 65_536, "sessions": 30, "flush_messages": 7});
+        let server = config["accounts"]["alice"]["server"].clone();
+        let token = config["accounts"]["alice"]["token_file"].as_str().unwrap().to_owned();
+        for user in &users {
+            std::fs::write(format!("{token}-{user}"), format!("token-{user}")).unwrap();
+            config["accounts"][user] = json!({"owner": house::OWNER, "server": server, "user": user,
+                "token_file": format!("{token}-{user}"), "deliver_to": "x"});
+        }
+    });
+    for user in &users {
+        house.tokens.accept(&format!("token-{user}"), user);
+        house.pop.mailboxes().add_user(user);
+        house.pop.mailboxes().fill(user, 6, 150_000, 1);
+    }
+    let mut sink = Recorder::batching();
+    let mut ends = 0;
+    sink.on_end = Some(Box::new(move |_| {
+        ends += 1;
+        std::thread::sleep(Duration::from_millis(2));
+        if ends % 17 == 0 { Answer::Defer } else { Answer::Queued }
+    }));
+    let (status, report) = house::fetch(&house.instance, &mut sink, None, false);
+    status.unwrap();
+    assert_eq!(report.accounts_tried, 31);
+    house.clock.advance(4000);
+    sink.on_end = None;
+    house::fetch(&house.instance, &mut sink, None, false).0.unwrap();
+    assert_eq!(sink.delivered.len(), 180);
+}
+
+#[test]
+fn a_server_that_keeps_what_it_said_retr_would_take_is_not_read_again_at_every_poll() {
+    let house = House::new(Script { retr_is_final: false, window: None, ..Script::gmail() });
+    house.fill(5, 500, 1);
+    let mut sink = Recorder::batching();
+    for _ in 0..5 {
+        house.fetch_ok(&mut sink);
+        house.clock.advance(400);
+    }
+    assert_eq!((sink.delivered.len(), house.pop.journal().count(Verb::Retr)), (5, 5));
+}
+
+#[test]
+fn an_unfinished_delivery_whose_uidl_comes_to_stand_twice_comes_once() {
+    let house = House::new(Script::dovecot());
+    let boxes = house.pop.mailboxes();
+    boxes.push(USER, Message::new("lone", mail(1)));
+    fault(&house, At::Verb(Verb::Retr), What::DropAfter(10), 1);
+    let mut sink = Recorder::batching();
+    assert!(house.fetch(&mut sink).0.is_err());
+    boxes.push(USER, Message::new("lone", mail(2)));
+    house.fetch_ok(&mut sink);
+    assert_eq!(sink.delivered.len(), 2);
+    // The second one goes; the first stands alone again.
+    let first = Message::new("lone", mail(1));
+    boxes.clear(USER);
+    boxes.push(USER, first);
+    assert_eq!(house.fetch_ok(&mut sink).messages_taken, 0);
+}
+
+#[test]
+fn the_operator_s_other_mail_is_asked_for_once() {
+    let house = House::with(Script::dovecot(), |config| {
+        config["accounts"]["alice"]["first_fetch"] = json!("new_only");
+    });
+    house.fill(30, 500, 1);
+    let mut sink = Recorder::default();
+    house.fetch_ok(&mut sink);
+    house.pop.mailboxes().reset_uidls(USER);
+    assert_eq!(cause(&house.fetch(&mut sink).0), "mailbox.reset_question");
+    house.act("alice", json!({"verb": "uidl_reset", "same_mail": false})).unwrap();
+    fault(&house, At::Verb(Verb::Retr), What::Close, 1);
+    assert_eq!(cause(&house.fetch(&mut sink).0), "connection.no_reply");
+    house.fetch_ok(&mut sink);
+    assert_eq!(sink.delivered.len(), 30);
+    assert!(house.act("alice", json!({"verb": "uidl_reset", "same_mail": false})).is_err());
 }
