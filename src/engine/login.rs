@@ -225,7 +225,8 @@ impl Connection {
                 Status::Transient,
                 "server.no_listing",
                 format!("the server refused UIDL: {}", refusal.text),
-            )),
+            )
+            .advice("The mail server has trouble with this mailbox; multipop tries again by itself. If it stays, ask its operator.")),
             Said::Refused(refusal) => Err(Error::new(
                 Status::Config,
                 "server.no_uidl",
