@@ -99,10 +99,9 @@ fn show(signed: &Signed, identity: impl Fn(&multipop_host::mock::pki::Pki) -> &I
 }
 
 fn refuse_log_ins(signed: &Signed, words: &str) {
-    signed
-        .house
-        .pop
-        .change(|script| script.faults.push(Fault::new(At::Verb(Verb::AuthData), What::Err(words.to_owned()))));
+    signed.house.pop.change(|script| {
+        script.faults.push(Fault::new(At::Verb(Verb::AuthData), What::Err(words.to_owned())))
+    });
 }
 
 #[test]
@@ -337,7 +336,10 @@ fn a_dry_run_shows_what_a_pass_then_does() {
     };
     let answer = ask(&house, "*", Some("alice"), true).unwrap();
     let forecast = &answer["accounts"][0]["forecast"];
-    assert_eq!((&forecast["listed"], &forecast["fetch"], &forecast["delete"]), (&json!(5), &json!(3), &json!(2)));
+    assert_eq!(
+        (&forecast["listed"], &forecast["fetch"], &forecast["delete"]),
+        (&json!(5), &json!(3), &json!(2))
+    );
     assert_eq!(forecast["fetch_uidls"], json!(text(&new)));
     assert_eq!(forecast["delete_uidls"], json!(text(&known)));
     assert_eq!(ask(&house, "*", Some("alice"), true).unwrap()["accounts"][0]["forecast"], *forecast);

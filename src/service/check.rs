@@ -118,11 +118,9 @@ fn panicked(names: &mut HashMap<Id, (String, String)>, panic: &JoinError) -> Res
 fn log(found: &Findings) {
     let line = Line::new("check").field("account", &found.account).field("well", found.is_well());
     match found.red() {
-        Some(Step { name, state: State::Red(error), .. }) => line
-            .field("step", name.name())
-            .field("cause", error.cause)
-            .field("text", &error.message)
-            .info(),
+        Some(Step { name, state: State::Red(error), .. }) => {
+            line.field("step", name.name()).field("cause", error.cause).field("text", &error.message).info()
+        }
         _ => line.info(),
     }
 }

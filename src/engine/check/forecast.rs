@@ -54,9 +54,8 @@ pub(super) async fn forecast(visit: &Visit, listing: &Listing, retr_is_final: bo
     }
     let state = &visit.row.state;
     let first = !state.first_done && state.resetting.is_none();
-    seen.reset_suspected = survey.whole
-        && state.resetting.is_none()
-        && plan::reset_is_suspected(&survey.entries, &survey.rows);
+    seen.reset_suspected =
+        survey.whole && state.resetting.is_none() && plan::reset_is_suspected(&survey.entries, &survey.rows);
     match visit.row.account.first_fetch {
         FirstFetch::NewOnly if first && !was_recorded(&survey) => {
             let new = survey.entries.iter().filter(|entry| !survey.rows.contains_key(&entry.key));
