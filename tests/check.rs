@@ -126,14 +126,28 @@ fn a_set_up_that_works_is_green_in_every_step_and_looking_changes_nothing() {
 fn a_host_name_that_does_not_exist() {
     let mut signed = connected();
     move_server(&mut signed, "pop.contoso.invalid:995");
-    assert_red(&alice(&signed.house), "dns", "dns.failed", "time");
+    assert_red(&alice(&signed.house), "dns", "dns.failed", "operator");
 }
 
 #[test]
 fn a_port_where_nobody_listens() {
     let mut signed = connected();
     move_server(&mut signed, &dead_port());
-    assert_red(&alice(&signed.house), "tcp", "connect.failed", "time");
+    assert_red(&alice(&signed.house), "tcp", "connect.failed", "operator");
+}
+
+#[test]
+fn a_server_that_is_down_today_and_worked_before() {
+    let signed = connected();
+    signed.house.fetch_ok(&mut Recorder::default());
+    let Signed { house, idp: _idp } = signed;
+    let House { dir, pki, tokens, pop, clock, config, instance } = house;
+    let (server, script) = (pop.address(), Script::dovecot());
+    drop(pop);
+    let elsewhere = multipop_host::mock::pop3::Server::start(&pki, &tokens, script).unwrap();
+    assert_ne!(elsewhere.address(), server);
+    let house = House { dir, pki, tokens, pop: elsewhere, clock, config, instance };
+    assert_red(&alice(&house), "tcp", "connect.failed", "time");
 }
 
 #[test]
@@ -265,7 +279,7 @@ fn a_mailbox_that_cannot_be_listed() {
 fn two_faults_nobody_signed_in_and_a_dead_port() {
     let mut signed = Signed::new(Script::dovecot(), Settings::generic());
     move_server(&mut signed, &dead_port());
-    assert_red(&alice(&signed.house), "tcp", "connect.failed", "time");
+    assert_red(&alice(&signed.house), "tcp", "connect.failed", "operator");
 }
 
 #[test]

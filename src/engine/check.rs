@@ -14,7 +14,7 @@ use super::call::Call;
 use super::grant::{self, Access};
 use super::login;
 use super::visit::{LEASE_S, Visit};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::model::TokenSource;
 use crate::oauth::diagnosis;
 use crate::pop3::Command;
@@ -112,7 +112,10 @@ async fn walk(visit: &mut Visit, dry_run: bool, course: &mut Course) -> Result<O
 async fn reach_and_list(visit: &mut Visit, course: &mut Course) -> Option<(crate::pop3::Listing, bool)> {
     let (call, row) = (visit.call.clone(), visit.row.clone());
     course.step(StepName::Dns, look_up(&call, &row)).await?;
-    let dialled = async { login::dial(&call, &row).await.map(|stream| (stream, String::new())) };
+    let dialled = async {
+        let stream = login::dial(&call, &row).await.map_err(|error| by_history(&row, error))?;
+        Ok((stream, String::new()))
+    };
     let stream = course.step(StepName::Tcp, dialled).await?;
     let secured = async {
         let connection = login::secure(&call, &row, stream).await?;
@@ -150,9 +153,18 @@ async fn reach_and_list(visit: &mut Visit, course: &mut Course) -> Option<(crate
 async fn look_up(call: &Call, row: &AccountRow) -> Result<((), String)> {
     let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
     let found = call.names.look_up(&row.account.server.host);
-    let addresses = call.deadline.within(limit, "the name look-up", found).await?;
+    let found = call.deadline.within(limit, "the name look-up", found).await;
+    let addresses = found.map_err(|error| by_history(row, error))?;
     let texts: Vec<String> = addresses.iter().take(4).map(ToString::to_string).collect();
     Ok(((), texts.join(" ")))
+}
+
+/// Trouble of the network passes where it once worked; where it never did, somebody wrote the wrong server.
+fn by_history(row: &AccountRow, error: Error) -> Error {
+    if row.state.last_login.is_none() && error.status == Status::Transient {
+        return Error { status: Status::Config, ..error };
+    }
+    error
 }
 
 /// A token, and the proof that the next one can be had too.
