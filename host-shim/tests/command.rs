@@ -332,5 +332,5 @@ fn check_shows_a_refused_configuration_as_its_first_step() {
     assert_eq!(refused.status.code(), Some(10));
     assert_eq!((&answer["configuration"]["state"], &answer["ok"]), (&"red".into(), &Value::Bool(false)));
     let said = String::from_utf8(house.check("not a server", &[]).stdout).unwrap();
-    assert!(said.contains("✗ configuration") && said.contains("accounts.archive.server"), "{said}");
+    assert!(said.contains("✗ configuration") && said.contains("servers[0]"), "{said}");
 }
