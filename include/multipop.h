@@ -439,8 +439,9 @@ typedef struct multipop_sink {
 
     /* Optional; without it QUEUED may not be answered. Make everything QUEUED so far, of all accounts, durable:
      * 0, or a failure (DEFER..., STOP; other values count as DEFER), which covers none of it: nothing of the batch
-     * is recorded, and it comes again under the same keys. Called after 256 messages, 16 MiB or 500 ms
-     * (configurable), before any deletion, and before the fetch returns, for whatever reason it does. */
+     * is recorded, and it comes again under the same keys. Called at half of a batch of 256
+     * messages, since no more than a batch comes again after a crash, after 16 MiB or 500 ms (all configurable),
+     * before any deletion, and before the fetch returns, for whatever reason it does. */
     int32_t (*flush)(void *user, multipop_reason_t *reason);
 } multipop_sink_t;
 

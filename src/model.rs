@@ -357,3 +357,23 @@ pub struct LedgerRow {
     /// The host's words for a no.
     pub reason: String,
 }
+
+impl LedgerRow {
+    /// A row that says nothing yet but its state.
+    pub fn new(key: UidlKey, state: RowState, now: UnixTime) -> LedgerRow {
+        LedgerRow {
+            key,
+            state,
+            noted_at: now,
+            recorded_at: now,
+            digest: None,
+            size: 0,
+            ends: 0,
+            begun: false,
+            not_before: 0,
+            delete_at: None,
+            uidl: None,
+            reason: String::new(),
+        }
+    }
+}

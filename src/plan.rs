@@ -161,20 +161,7 @@ mod tests {
     use super::*;
 
     fn row(key: u8, state: RowState) -> LedgerRow {
-        LedgerRow {
-            key: [key; 16],
-            state,
-            noted_at: 1,
-            recorded_at: 1,
-            digest: None,
-            size: 10,
-            ends: 0,
-            begun: false,
-            not_before: 0,
-            delete_at: None,
-            uidl: None,
-            reason: String::new(),
-        }
+        LedgerRow { size: 10, ..LedgerRow::new([key; 16], state, 1) }
     }
 
     fn entries(keys: &[u8]) -> Vec<Entry> {

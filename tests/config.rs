@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use jsonschema::Validator;
-use multipop::config::{Config, Source};
+use multipop::config::{Config, Profile, Source};
 use multipop::error::Status;
 use multipop::model::{DeletePolicy, FirstFetch, Pipelining, Security, TokenSource};
 use serde_json::{Value, json};
@@ -143,11 +143,15 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/providers/m365/redirect_uri", json!("https://mail.example.com/a b"))),
         (false, with("/providers/m365/authority", json!("http://login.example.com"))),
         (false, with("/providers/m365/authorize_parameters", json!({ "state": "x" }))),
+        (false, with("/providers/m365/authorize_parameters", json!({ "login_hint": "x" }))),
+        (false, with("/providers/m365/authorize_parameters", json!({ "": "x" }))),
         (true, with("/providers/m365/authorize_parameters", json!({ "domain_hint": "contoso.example" }))),
         (false, with("/providers/own/servers", Value::Null)),
         (false, with("/providers/own/servers", json!([]))),
         (false, with("/providers/own/servers", json!(["pop.example.com"]))),
         (false, with("/providers/own/servers", json!(["https://pop.example.com:995"]))),
+        (false, with("/providers/own/servers", json!([":995"]))),
+        (false, with("/providers/own/servers", json!(["a b:995"]))),
         (false, with("/providers/own/mechanism", json!("plain"))),
         (true, account(json!({}))),
         (false, account(json!({ "owner": "*" }))),
@@ -236,6 +240,19 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
             "a whole number from 1 to 1024, found a text",
         ),
         (with("/keys", json!(["/a", "b"])), "keys[1]:", "absolute path"),
+        (
+            with("/providers/m365/profile", json!("gogle")),
+            "providers.m365.profile:",
+            "microsoft365, outlook, google, generic",
+        ),
+        (with("/providers/own/servers", Value::Null), "providers.own.servers:", "host:port"),
+        (with("/providers/own/servers", json!(["::1:995"])), "providers.own.servers[0]:", "host:port"),
+        (with("/providers/own/servers", json!(["a.example:0"])), "providers.own.servers[0]:", "host:port"),
+        (
+            with("/providers/own/servers", json!(["a.example:99999"])),
+            "providers.own.servers[0]:",
+            "host:port",
+        ),
         (with("/owners", json!({ "providers": ["m366"] })), "owners.providers[0]:", "no provider"),
         (
             with("/owners", json!({ "least_interval_s": 900, "most_interval_s": 600 })),
@@ -366,6 +383,16 @@ fn an_account_is_completed_from_provider_owner_and_defaults() {
 }
 
 #[test]
+fn schema_and_reader_know_the_same_profiles() {
+    let names = Profile::ALL.map(Profile::name);
+    assert_eq!(schema()["$defs"]["provider"]["properties"]["profile"]["enum"], json!(names));
+    let config = Config::read(&base().to_string()).unwrap();
+    let servers = |id: &str| config.providers[id].servers.clone();
+    assert_eq!(servers("m365"), [("outlook.office365.com".to_owned(), 995)]);
+    assert_eq!(servers("own"), [("pop.example.com".to_owned(), 995), ("pop2.example.com".to_owned(), 110)]);
+}
+
+#[test]
 fn an_owner_belongs_to_one_realm() {
     let mut json = base();
     json["accounts"] = json!({
@@ -426,23 +453,13 @@ fn an_account_shown_can_be_put_again() {
 }
 
 #[test]
-fn config_and_oauth_know_the_same_hosts_of_a_profile() {
-    use multipop::oauth::provider::{Loaded, Provider};
-    use multipop::secret::Secret;
-    let config = Config::read(&base().to_string()).unwrap();
-    for written in config.providers.values() {
-        let loaded = Loaded { client_secrets: vec![Secret::new("hush".into())], extra_roots: Vec::new() };
-        let provider = Provider::new(written, loaded).unwrap();
-        assert_eq!(provider.servers, written.hosts(), "{}", written.id);
-    }
-}
-
-#[test]
 fn example_and_documentation_validate() {
     let schema = jsonschema::validator_for(&schema()).unwrap();
     let mut texts = vec![("examples/config.json".to_owned(), here("examples/config.json"))];
     for page in pages() {
         let text = here(&page);
+        let unmarked = text.split("```json\n").skip(1).filter(|block| block.contains("\"store\""));
+        assert_eq!(unmarked.count(), 0, "{page}: a configuration begins with ```json configuration");
         let blocks = text.split("```json configuration\n").skip(1);
         for block in blocks {
             let (block, _) = block.split_once("```").expect("a fence that closes");

@@ -50,16 +50,31 @@ fn the_other_packages_stay_small_and_apart() {
 /// docs/architecture.md: each invariant is held by tests whose names begin with its number.
 #[test]
 fn every_invariant_has_a_test_of_its_name() {
+    let names = every_test();
+    let orphans: Vec<u32> = (1..=15)
+        .filter(|number| !names.iter().any(|name| name.starts_with(&format!("i{number:02}_"))))
+        .collect();
+    assert!(orphans.is_empty(), "no test bears the number of the invariants {orphans:?}");
+}
+
+#[test]
+fn the_page_names_tests_that_are_there() {
+    let page = include_str!("../docs/architecture.md");
+    let names = every_test();
+    let is_number = |word: &str| word.len() > 4 && word.starts_with('i') && word.as_bytes()[3] == b'_';
+    let said: Vec<&str> = page.split('`').filter(|word| is_number(word) && !word.ends_with('…')).collect();
+    assert!(said.len() > 40, "the page names the tests");
+    let gone: Vec<&&str> = said.iter().filter(|word| !names.iter().any(|name| name == *word)).collect();
+    assert!(gone.is_empty(), "no such tests: {gone:?}");
+}
+
+fn every_test() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for folder in ["src", "tests", "host-shim"] {
         collect(root, &root.join(folder), &mut files);
     }
-    let names: Vec<String> = files.iter().flat_map(|(_, text)| tests_in(text)).collect();
-    let orphans: Vec<u32> = (1..=15)
-        .filter(|number| !names.iter().any(|name| name.starts_with(&format!("i{number:02}_"))))
-        .collect();
-    assert!(orphans.is_empty(), "no test bears the number of the invariants {orphans:?}");
+    files.iter().flat_map(|(_, text)| tests_in(text)).collect()
 }
 
 #[test]

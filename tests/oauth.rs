@@ -16,6 +16,8 @@ mod identity;
 mod names;
 #[path = "oauth/network.rs"]
 mod network;
+#[path = "oauth/processes.rs"]
+mod processes;
 #[path = "oauth/provider.rs"]
 mod provider;
 #[path = "oauth/token.rs"]
@@ -25,18 +27,18 @@ mod world;
 
 use multipop::config::ProviderConfig;
 use multipop::error::Error;
-use multipop::oauth::provider::{Loaded, Provider};
+use multipop::oauth::provider::{Loaded, Profile, Provider};
 use multipop::secret::Secret;
 
 /// Fri, 09 Jan 2026 02:00:00 GMT
 pub const NOW: u64 = 1_767_924_000;
 pub const TENANT: &str = "3f1c0a52-9d1e-4b8a-8c6f-0d9f4e7b2a11";
 
-pub fn config(profile: &str) -> ProviderConfig {
+pub fn config(profile: Profile) -> ProviderConfig {
     ProviderConfig {
         id: "p".into(),
         realm: "default".into(),
-        profile: profile.into(),
+        profile,
         tenant: None,
         authority: None,
         issuer: None,
@@ -52,7 +54,7 @@ pub fn config(profile: &str) -> ProviderConfig {
         scopes: None,
         pop_scope_suffix: None,
         authorize_parameters: Vec::new(),
-        servers: None,
+        servers: profile.servers().iter().map(|(host, port)| ((*host).to_owned(), *port)).collect(),
         mechanism: None,
         mechanism_unlisted: None,
         initial_response: None,
@@ -68,8 +70,8 @@ pub fn generic() -> ProviderConfig {
         authorize_endpoint: Some("https://id.example.com/auth?kept=1".into()),
         token_endpoint: Some("https://id.example.com/token".into()),
         scopes: Some(vec!["openid".into(), "offline_access".into(), "mail".into()]),
-        servers: Some(vec!["pop.example.com:995".into()]),
-        ..config("generic")
+        servers: vec![("pop.example.com".into(), 995)],
+        ..config(Profile::Generic)
     }
 }
 
@@ -87,5 +89,5 @@ pub fn provider(config: &ProviderConfig) -> Provider {
 }
 
 pub fn microsoft() -> Provider {
-    provider(&config("microsoft365"))
+    provider(&config(Profile::Microsoft365))
 }

@@ -23,7 +23,7 @@ fn its_c_compiles_without_a_warning() {
 
 #[test]
 fn its_configuration_names_what_the_text_explains() {
-    let config: serde_json::Value = serde_json::from_str(block("json")).expect("JSON");
+    let config: serde_json::Value = serde_json::from_str(block("json configuration")).expect("JSON");
     let account = &config["accounts"]["alice-contoso"];
     assert!(config["providers"][account["provider"].as_str().expect("a provider")].is_object());
     for step in ["multipop-host key /etc/multipop/key", "alice-contoso` prints a URL"] {
@@ -38,6 +38,21 @@ fn its_links_lead_somewhere() {
     let missing: Vec<&str> =
         links.filter(|link| !link.contains("://") && !root.join(link).exists()).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn its_make_targets_are_there() {
+    let makefile = include_str!("../Makefile");
+    let targets: Vec<&str> = README
+        .split("make ")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase() && c != '-').next())
+        .filter(|target| !target.is_empty())
+        .collect();
+    assert!(targets.contains(&"demo") && targets.contains(&"test"), "{targets:?}");
+    for target in targets {
+        assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+    }
 }
 
 /// The one code block of a language.

@@ -90,6 +90,26 @@ impl House {
 }
 
 #[test]
+fn the_pages_name_commands_and_options_it_has() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = 0;
+    for page in ["README.md", "docs/configuration.md", "docs/embedding.md", "docs/architecture.md"] {
+        let text = fs::read_to_string(pages.join(page)).unwrap();
+        for said in text.split("`multipop-host ").skip(1).filter_map(|rest| rest.split('`').next()) {
+            let mut words = said.split_whitespace();
+            let help = host(&[words.next().unwrap(), "--help"]);
+            assert!(help.status.success(), "{page}: {said}");
+            let help = String::from_utf8(help.stdout).unwrap();
+            for option in words.filter(|word| word.starts_with("--")) {
+                assert!(help.contains(&format!("{option} ")), "{page}: {said}: {option}\n{help}");
+            }
+            found += 1;
+        }
+    }
+    assert!(found > 3, "the pages show the program");
+}
+
+#[test]
 fn wrong_arguments_are_named_and_answer_1() {
     let wrong: [(&[&str], &str); 6] = [
         (&[], "Usage"),

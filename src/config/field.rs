@@ -104,9 +104,17 @@ impl Field {
 
     /// One of these words.
     pub fn word(&self, words: &[&'static str]) -> Read<&'static str> {
+        self.choice(words, |word| word)
+    }
+
+    /// One of `all`, by its name.
+    pub fn choice<T: Copy>(&self, all: &[T], name: impl Fn(T) -> &'static str) -> Read<T> {
         let said = self.text()?;
-        let found = words.iter().find(|word| **word == said).copied();
-        found.ok_or_else(|| self.fault(format!("expected one of {}, found {said:?}", words.join(", "))))
+        let found = all.iter().copied().find(|one| name(*one) == said);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
+            self.fault(format!("expected one of {}, found {said:?}", names.join(", ")))
+        })
     }
 
     pub fn members(self) -> Read<Members> {

@@ -34,7 +34,7 @@ impl AccountForm {
         let (source, servers) = match (&self.provider, &self.token_file) {
             (Some(id), _) => {
                 let provider = self.provider_of(config, id, frame.realm)?;
-                (TokenSource::Provider(id.clone()), provider.hosts())
+                (TokenSource::Provider(id.clone()), provider.servers.clone())
             }
             (None, Some(file)) => (TokenSource::File(file.clone()), Vec::new()),
             (None, None) => {
@@ -111,13 +111,15 @@ impl AccountForm {
         let source = self.owners_source(config, frame)?;
         let server = match (&source, kept) {
             (TokenSource::Provider(id), _) => {
-                let hosts = config.providers.get(id).map(ProviderConfig::hosts).unwrap_or_default();
+                let hosts = config.providers.get(id).map_or(&[][..], |provider| &provider.servers);
                 let stays = kept
                     .map(|kept| &kept.server)
                     .filter(|server| hosts.contains(&(server.host.clone(), server.port)));
-                match (stays, hosts.into_iter().next()) {
+                match (stays, hosts.first()) {
                     (Some(server), _) => server.clone(),
-                    (None, Some((host, port))) => Server { host, port, security: Security::Implicit },
+                    (None, Some((host, port))) => {
+                        Server { host: host.clone(), port: *port, security: Security::Implicit }
+                    }
                     (None, None) => return Err(self.fault("provider", "this provider has no mail server")),
                 }
             }

@@ -23,6 +23,7 @@ pub mod words;
 
 pub use account::{AccountForm, to_json};
 pub use act::Act;
+pub use profile::Profile;
 pub use read::Source;
 
 #[derive(Debug, Clone, Serialize)]
@@ -54,8 +55,7 @@ pub struct Config {
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `None`: the JSON has no member `accounts`, and configured accounts stay as they are in the store.
     pub accounts: Option<Vec<Account>>,
-    /// Servers (`host` or `host:port`, lower case): if any is listed, `token_file` accounts go to these only; and
-    /// they may resolve to a private address.
+    /// Servers (`host` or `host:port`, lower case): if any is listed, `token_file` accounts go to these only.
     pub servers: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ pub struct Limits {
     /// Accounts visited at once.
     pub sessions: u32,
     pub prefetch_bytes: u64,
-    /// A flush is asked for after so many queued messages, ...
+    /// Messages in the sink's hands that are not recorded yet; a flush is asked for at half of them, ...
     pub flush_messages: u32,
     /// ... bytes ...
     pub flush_bytes: u64,
@@ -125,8 +125,7 @@ pub struct Realm {
 pub struct ProviderConfig {
     pub id: String,
     pub realm: String,
-    /// `microsoft365`, `outlook`, `google` or `generic`.
-    pub profile: String,
+    pub profile: Profile,
     pub tenant: Option<String>,
     /// Replaces the profile's `https://login.microsoftonline.com`.
     pub authority: Option<String>,
@@ -146,8 +145,9 @@ pub struct ProviderConfig {
     pub scopes: Option<Vec<String>>,
     pub pop_scope_suffix: Option<String>,
     pub authorize_parameters: Vec<(String, String)>,
-    /// `host:port` where tokens of this provider may go; replaces the profile's.
-    pub servers: Option<Vec<String>>,
+    /// Where tokens of this provider may go, the profile's if the operator named none: at least one, in lower case.
+    /// An account without a server gets the first.
+    pub servers: Vec<(String, u16)>,
     /// `xoauth2`, `oauthbearer` or `listed`.
     pub mechanism: Option<String>,
     pub mechanism_unlisted: Option<bool>,

@@ -4,14 +4,12 @@
 use super::account::realm_name;
 use super::field::{Field, Members};
 use super::json::Read;
-use super::profile::PROFILES;
-use super::{ProviderConfig, words};
+use super::{Profile, ProviderConfig, words};
 use crate::model::DEFAULT_REALM;
 
 pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
     let mut members = field.members()?;
-    let profile =
-        members.need("profile", "one of microsoft365, outlook, google, generic")?.word(&PROFILES)?.to_owned();
+    let profile = profile(&mut members)?;
     let client_id = words::line(&members.need("client_id", "the application's id at the provider")?)?;
     let redirect_uri = members.need("redirect_uri", "the URI registered at the provider, byte for byte")?;
     let provider = ProviderConfig {
@@ -34,7 +32,7 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         scopes: lines(&mut members, "scopes")?,
         pop_scope_suffix: line(&mut members, "pop_scope_suffix")?,
         authorize_parameters: parameters(&mut members)?,
-        servers: servers(&mut members)?,
+        servers: servers(&mut members, profile)?,
         mechanism: word(&mut members, "mechanism", &["xoauth2", "oauthbearer", "listed"])?,
         mechanism_unlisted: boolean(&mut members, "mechanism_unlisted")?,
         initial_response: boolean(&mut members, "initial_response")?,
@@ -44,13 +42,14 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         profile,
         client_id,
     };
-    if provider.hosts().is_empty() {
-        let what =
-            "the host:port of the mail servers tokens of this provider may go to; this profile knows none";
-        members.need("servers", what)?;
-    }
     members.finish()?;
     Ok(provider)
+}
+
+fn profile(members: &mut Members) -> Read<Profile> {
+    let names = Profile::ALL.map(Profile::name);
+    let field = members.need("profile", &format!("one of {}", names.join(", ")))?;
+    field.choice(&Profile::ALL, Profile::name)
 }
 
 fn line(members: &mut Members, name: &'static str) -> Read<Option<String>> {
@@ -119,21 +118,25 @@ fn lines(members: &mut Members, name: &'static str) -> Read<Option<Vec<String>>>
     if lines.is_empty() { Err(empty) } else { Ok(Some(lines)) }
 }
 
-fn servers(members: &mut Members) -> Read<Option<Vec<String>>> {
-    let Some(field) = members.take("servers") else {
-        return Ok(None);
+fn servers(members: &mut Members, profile: Profile) -> Read<Vec<(String, u16)>> {
+    let field = match (members.take("servers"), profile.servers()) {
+        (Some(field), _) => field,
+        (None, []) => {
+            let what = "the host:port of the mail servers tokens of this provider may go to; this profile knows none";
+            members.need("servers", what)?
+        }
+        (None, known) => {
+            return Ok(known.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect());
+        }
     };
     let empty = field.fault("expected at least one host:port");
-    let mut servers = Vec::new();
-    for entry in field.list()? {
-        let (host, port) = words::host_port(&entry)?;
-        servers.push(words::host_port_text(&host, port));
-    }
-    if servers.is_empty() { Err(empty) } else { Ok(Some(servers)) }
+    let servers: Vec<_> = field.list()?.iter().map(words::host_port).collect::<Read<_>>()?;
+    if servers.is_empty() { Err(empty) } else { Ok(servers) }
 }
 
-/// Parameters the request already has are the library's own: they bind the consent to who began it (I11).
-const OWN_PARAMETERS: [&str; 10] = [
+/// What the library says in an authorization request itself: it binds the consent to who began it (I11). `prompt` is
+/// merged with what a call asks for.
+const OWN_PARAMETERS: [&str; 12] = [
     "client_id",
     "response_type",
     "response_mode",
@@ -143,6 +146,8 @@ const OWN_PARAMETERS: [&str; 10] = [
     "nonce",
     "code_challenge",
     "code_challenge_method",
+    "login_hint",
+    "claims",
     "request_uri",
 ];
 
@@ -152,7 +157,7 @@ fn parameters(members: &mut Members) -> Read<Vec<(String, String)>> {
     };
     let mut parameters = Vec::new();
     for (name, field) in field.entries()? {
-        if OWN_PARAMETERS.contains(&name.as_str()) {
+        if name.is_empty() || OWN_PARAMETERS.contains(&name.as_str()) {
             return Err(field.fault("this parameter is set by the library and cannot be replaced"));
         }
         parameters.push((name, words::line(&field)?));

@@ -3,11 +3,15 @@
 //! Every message the sink took goes through here and nowhere else: QUEUED ones after a `flush` that succeeded,
 //! TAKEN ones with them. The order *durable at the host, then recorded* is kept by this file; DELE and QUIT wait
 //! for its answer (`mailbox`). A failed flush records nothing of its batch (I1).
+//!
+//! What is in the host's hands and not yet recorded comes again after a crash, so that it is never more than one batch
+//! (I2): each RETR takes a place, and gives it back with the record. A flush is asked for when half of the places are
+//! taken, so that the other half fills meanwhile and nobody waits for the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
@@ -19,6 +23,9 @@ use crate::store::{Delivery, Lease};
 /// Items that may wait while a batch is being committed.
 const WAITING: usize = 1024;
 
+/// A place in the batch, held from RETR to the record.
+pub type Place = OwnedSemaphorePermit;
+
 /// A message the sink took.
 pub struct Item {
     pub lease: Arc<Lease>,
@@ -27,6 +34,8 @@ pub struct Item {
     /// Durable only after the next successful flush.
     pub queued: bool,
     pub octets: u64,
+    /// `None` where nothing was downloaded.
+    pub place: Option<Place>,
     pub done: oneshot::Sender<Committed>,
 }
 
@@ -44,6 +53,7 @@ pub enum Committed {
 #[derive(Clone)]
 pub struct Commits {
     orders: mpsc::Sender<Order>,
+    places: Arc<Semaphore>,
 }
 
 enum Order {
@@ -54,10 +64,21 @@ enum Order {
 /// Begins a committer on the current runtime. Its handle ends after the last commit.
 pub fn start(call: &Call) -> (Commits, tokio::task::JoinHandle<()>) {
     let (orders, waiting) = mpsc::channel(WAITING);
-    (Commits { orders }, tokio::spawn(run(call.clone(), waiting)))
+    let places = Arc::new(Semaphore::new(call.settings.config.limits.flush_messages.max(1) as usize));
+    (Commits { orders, places }, tokio::spawn(run(call.clone(), waiting)))
 }
 
 impl Commits {
+    /// A place in the batch, if one is free.
+    pub fn try_place(&self) -> Option<Place> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// Waits for a place. What the sink has taken must have been pushed, or nobody may ever give one back.
+    pub async fn place(&self) -> Result<Place> {
+        self.places.clone().acquire_owned().await.map_err(|_| Error::bug("the places of a batch are gone"))
+    }
+
     pub async fn push(&self, item: Item) -> Result<()> {
         self.send(Order::Item(Box::new(item))).await
     }
@@ -74,6 +95,7 @@ impl Commits {
 
 async fn run(call: Call, mut orders: mpsc::Receiver<Order>) {
     let limits = &call.settings.config.limits;
+    let half = limits.flush_messages.div_ceil(2).max(1) as usize;
     let wait = Duration::from_millis(limits.flush_ms);
     let mut batch: Vec<Item> = Vec::new();
     let mut octets = 0u64;
@@ -92,7 +114,7 @@ async fn run(call: Call, mut orders: mpsc::Receiver<Order>) {
                 }
                 octets += item.octets;
                 batch.push(*item);
-                batch.len() >= limits.flush_messages as usize || octets >= limits.flush_bytes
+                batch.len() >= half || octets >= limits.flush_bytes
             }
         };
         if full {

@@ -1,6 +1,7 @@
-//! DELE and QUIT: what may be deleted at the server, and when it counts as gone.
+//! DELE, RETR where that is what deletes, and QUIT: what may go at the server, and when it counts as gone.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use super::deadline::Halt;
 use super::line::Line;
@@ -8,13 +9,17 @@ use super::mailbox::Mailbox;
 use crate::error::Result;
 use crate::model::RowState;
 use crate::plan::Entry;
-use crate::pop3::Command;
+use crate::pop3::{Command, Event};
+
+/// A server that announced that RETR is final, and keeps the messages nevertheless, sends them again so often.
+const POP_AGAIN_S: u64 = 24 * 3600;
 
 impl Mailbox<'_> {
-    /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever.
-    pub async fn delete(&mut self, planned: Vec<Entry>) -> Result<Vec<Entry>> {
+    /// DELE for what the ledger has as durable and the policy of its time lets go; nothing else ever. Answers what
+    /// was deleted, and whether some of it was left to another session: without QUIT none of it would count.
+    pub async fn delete(&mut self, planned: Vec<Entry>) -> Result<(Vec<Entry>, bool)> {
         if self.retr_is_final {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
         let mut entries = planned;
         entries.append(&mut self.deletable);
@@ -31,12 +36,17 @@ impl Mailbox<'_> {
                     .field("number", entry.number)
                     .info();
             }
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
+        let began = Instant::now();
+        let longest = u64::from(self.visit.row.account.limits.session_s);
         let mut deleted = Vec::with_capacity(entries.len());
         for entry in entries {
-            if self.connection.deadline.halt() == Halt::Now {
-                return Err(self.connection.deadline.error());
+            match self.connection.deadline.halt() {
+                Halt::Now => return Err(self.connection.deadline.error()),
+                Halt::BreakOff => return Ok((deleted, true)),
+                Halt::Tidy | Halt::Go if began.elapsed().as_secs() >= longest => return Ok((deleted, true)),
+                Halt::Tidy | Halt::Go => {}
             }
             let limit = self.connection.reply;
             match self.connection.ask(Command::Dele(entry.number), limit).await? {
@@ -48,7 +58,38 @@ impl Mailbox<'_> {
                     .warn(),
             }
         }
-        Ok(deleted)
+        Ok((deleted, false))
+    }
+
+    /// Takes durable messages off the list of a provider that pops on RETR and QUIT: read and dropped.
+    pub async fn pop_again(&mut self, entries: &[Entry]) -> Result<Vec<Entry>> {
+        let mut popped = std::mem::take(&mut self.recorded_here);
+        if self.unrecorded > 0 {
+            return Ok(Vec::new());
+        }
+        for entry in entries {
+            if !self.goes_on() {
+                break;
+            }
+            self.connection.wire.send(Command::Retr(entry.number))?;
+            if self.drain().await? {
+                popped.push(*entry);
+            }
+        }
+        Ok(popped)
+    }
+
+    /// Reads a message and drops it. `false`: the server refused it.
+    async fn drain(&mut self) -> Result<bool> {
+        loop {
+            let limit = self.connection.reply;
+            match self.connection.wire.step()? {
+                None => self.connection.deadline.bound(self.connection.wire.fill(limit)).await?,
+                Some(Event::MessageEnd { .. }) => return Ok(true),
+                Some(Event::Refused { .. }) => return Ok(false),
+                Some(_) => {}
+            }
+        }
     }
 
     /// QUIT; only its yes makes a message gone. Answers the numbers of what is.
@@ -84,6 +125,7 @@ impl Mailbox<'_> {
             if let Some(row) = self.rows.get(&entry.key) {
                 let mut row = row.clone();
                 row.state = RowState::Gone;
+                row.not_before = if self.retr_is_final { self.visit.call.now() + POP_AGAIN_S } else { 0 };
                 self.change(row);
             }
         }

@@ -7,29 +7,12 @@ use std::sync::Arc;
 use super::header::{self, Header};
 use super::line::Line;
 use super::mailbox::Mailbox;
+use super::retrieve::{ASIDE_S, ENDS};
 use super::survey::Survey;
 use crate::error::{Error, Result, Status};
-use crate::model::{FirstFetch, LedgerRow, RowState, UidlKey, UnixTime};
+use crate::model::{FirstFetch, LedgerRow, RowState, UidlKey};
 use crate::plan::{self, Entry, Fetch};
 use crate::pop3::{Command, Event};
-
-/// A row that says nothing yet but its state.
-pub fn new_row(key: UidlKey, state: RowState, now: UnixTime) -> LedgerRow {
-    LedgerRow {
-        key,
-        state,
-        noted_at: now,
-        recorded_at: now,
-        digest: None,
-        size: 0,
-        ends: 0,
-        begun: false,
-        not_before: 0,
-        delete_at: None,
-        uidl: None,
-        reason: String::new(),
-    }
-}
 
 /// Entries under the keys their headers give them. One whose message is known under its UIDL alone keeps that key.
 pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<Vec<Entry>> {
@@ -38,12 +21,15 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
     let mut claimed: HashSet<UidlKey> = HashSet::new();
     for entry in entries {
         if !mailbox.goes_on() {
+            mailbox.unresolved = true;
             break;
         }
         let Some(uidl) = mailbox.uidl(entry).map(<[u8]>::to_vec) else {
             continue;
         };
-        let Some(header) = read_header(mailbox, entry.number).await? else {
+        let noted = mailbox.rows.get(&mailbox.keys.unread(&uidl)).cloned();
+        let Some(header) = look(mailbox, entry, noted).await? else {
+            mailbox.unresolved = true;
             continue;
         };
         let with_header = mailbox.keys.uidl_with_header(&uidl, header.bytes());
@@ -57,9 +43,11 @@ pub async fn resolve(mailbox: &mut Mailbox<'_>, entries: Vec<Entry>) -> Result<V
         } else {
             with_header
         };
-        if base.is_none() {
+        // An unfinished delivery under the UIDL alone is one of these, and goes on under its header's key.
+        let unfinished = base.is_some_and(|row| row.digest.is_none() && row.state == RowState::InHand);
+        if base.is_none() || unfinished && entry.twice {
             // A sign that this UIDL is to be told apart by headers, also when it stands alone one day.
-            mailbox.change(new_row(entry.key, RowState::Gone, now));
+            mailbox.change(LedgerRow::new(entry.key, RowState::Gone, now));
         }
         resolved.push(Entry { key, twice: false, ..entry });
     }
@@ -89,7 +77,8 @@ pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<
             left.push(fetch);
             continue;
         }
-        let Some(header) = read_header(mailbox, fetch.entry.number).await? else {
+        let noted = unread(mailbox, fetch.entry).and_then(|key| mailbox.rows.get(&key)).cloned();
+        let Some(header) = look(mailbox, fetch.entry, noted).await? else {
             left.push(fetch);
             continue;
         };
@@ -100,7 +89,7 @@ pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<
         if let Some(row) = known {
             mailbox.change(LedgerRow { key: fetch.entry.key, ..row.clone() });
         } else if too_old {
-            let row = new_row(fetch.entry.key, RowState::Imported, now);
+            let row = LedgerRow::new(fetch.entry.key, RowState::Imported, now);
             mailbox.change(LedgerRow { digest, ..row });
         } else {
             left.push(fetch);
@@ -129,10 +118,8 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
     }
     match mailbox.visit.row.state.reset_answer {
         Some(true) => return take_all_as_known(mailbox, survey).await,
-        Some(false) => {
-            mailbox.visit.reset_decided(None);
-            return Ok(());
-        }
+        // The answer holds until a listing was gone through.
+        Some(false) => return Ok(()),
         None => {}
     }
     let left: Vec<&LedgerRow> =
@@ -154,7 +141,8 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
     let mut looked = 0;
     let mut known = 0;
     for entry in &sample {
-        let Some(header) = read_header(mailbox, entry.number).await? else {
+        let noted = unread(mailbox, *entry).and_then(|key| survey.rows.get(&key)).cloned();
+        let Some(header) = look(mailbox, *entry, noted).await? else {
             continue;
         };
         looked += 1;
@@ -170,18 +158,23 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
         .warn();
     if is_reset {
         let before = mailbox.visit.head.generation;
-        begin_generation(mailbox, survey, Vec::new()).await?;
+        // In this order: a death in between finds every digest in the generation that still is the present one.
         mailbox.visit.reset_decided(Some(before));
         mailbox.visit.save_resetting().await?;
+        begin_generation(mailbox, survey, Vec::new()).await?;
     }
     Ok(())
 }
 
-/// The operator said that the listing is the same mail.
+/// The operator said that the listing is the same mail. No more of it can be than was known: what is listed behind
+/// that many came since.
 async fn take_all_as_known(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Result<()> {
     let now = mailbox.visit.call.now();
+    let left =
+        survey.rows.values().filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand)).count();
+    let known = survey.entries.iter().take(left);
     let rows: Vec<LedgerRow> =
-        survey.entries.iter().map(|entry| new_row(entry.key, RowState::Imported, now)).collect();
+        known.map(|entry| LedgerRow::new(entry.key, RowState::Imported, now)).collect();
     begin_generation(mailbox, survey, rows).await?;
     mailbox.visit.reset_decided(None);
     Ok(())
@@ -202,6 +195,32 @@ async fn begin_generation(
     mailbox.keys = Arc::new(mailbox.keys.of_generation(generation));
     survey.rows = rows.into_iter().map(|row| (row.key, row)).collect();
     Ok(())
+}
+
+fn unread(mailbox: &Mailbox<'_>, entry: Entry) -> Option<UidlKey> {
+    mailbox.uidl(entry).map(|uidl| mailbox.keys.unread(uidl))
+}
+
+/// The header of a message, which may be one that ends the session whenever it is asked for: after three such ends
+/// it is not asked for again for a day, so that it costs the others nothing (I15). `noted` is what is known of that.
+async fn look(mailbox: &mut Mailbox<'_>, entry: Entry, noted: Option<LedgerRow>) -> Result<Option<Header>> {
+    let now = mailbox.visit.call.now();
+    if noted.as_ref().is_some_and(|row| row.ends >= ENDS && row.not_before > now) {
+        return Ok(None);
+    }
+    let error = match read_header(mailbox, entry.number).await {
+        Err(e) if !matches!(e.status, Status::Cancelled | Status::Deadline) => e,
+        done => return done,
+    };
+    if let Some(key) = unread(mailbox, entry) {
+        // In hand, so that it never counts as mail that was left there; forgotten with the next complete listing.
+        let mut row = noted.unwrap_or_else(|| LedgerRow::new(key, RowState::InHand, now));
+        row.ends += 1;
+        row.not_before = if row.ends >= ENDS { now + ASIDE_S } else { 0 };
+        mailbox.change(row);
+        mailbox.write_changed().await?;
+    }
+    Err(error)
 }
 
 /// The header block by TOP; by RETR where the server knows no TOP and a RETR costs nothing but bytes.

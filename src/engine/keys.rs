@@ -35,6 +35,11 @@ impl Keys {
         self.digest(&[b"uidl+header", uidl, header.as_ref()])
     }
 
+    /// The ledger's key of the note that a message's header could not be read.
+    pub fn unread(&self, uidl: &[u8]) -> UidlKey {
+        self.digest(&[b"unread", uidl])
+    }
+
     /// Digest of what stays the same however a server renders a message. `None` where it has none of the three.
     pub fn identity(&self, header: &[u8]) -> Option<[u8; 16]> {
         let fields = ["message-id", "date", "from"].map(|name| field(header, name));

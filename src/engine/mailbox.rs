@@ -56,6 +56,8 @@ pub struct Mailbox<'v> {
     pub trouble: Option<Error>,
     /// The connection cannot be used any more, though nothing failed.
     pub severed: bool,
+    /// An entry of the listing could not be looked at: this listing says nothing of what is known.
+    pub unresolved: bool,
     pub started: Instant,
     /// RETRs sent in this session.
     pub asked: u32,
@@ -67,7 +69,7 @@ impl Mailbox<'_> {
         let (survey, plan) = match self.study().await? {
             Some(study) => study,
             None => {
-                self.quit_only().await?;
+                self.quit(Vec::new(), Vec::new()).await?;
                 return Ok(false);
             }
         };
@@ -80,11 +82,12 @@ impl Mailbox<'_> {
         if self.severed {
             return self.end(true);
         }
+        self.visit.forget_deaths().await?;
         let popped = if self.retr_is_final { self.pop_again(&plan.pop_again).await? } else { Vec::new() };
-        let deleted = self.delete(plan.delete).await?;
+        let (deleted, undeleted) = self.delete(plan.delete).await?;
         let gone = self.quit(deleted, popped).await?;
         self.remember(&survey, &gone).await?;
-        self.end(more)
+        self.end(more || undeleted)
     }
 
     fn end(&mut self, more: bool) -> Result<bool> {
@@ -132,7 +135,9 @@ impl Mailbox<'_> {
             plan.pop_again.extend(more.pop_again);
             // What its header showed to be known, though it was gone, is taken off the list again.
             if self.retr_is_final {
-                plan.pop_again.extend(more.examine);
+                let now = self.visit.call.now();
+                let due = |entry: &Entry| self.rows.get(&entry.key).is_none_or(|row| row.not_before <= now);
+                plan.pop_again.extend(more.examine.into_iter().filter(due));
             } else if self.visit.delete_age_s().is_some() {
                 plan.delete.extend(more.examine);
             }
@@ -141,7 +146,7 @@ impl Mailbox<'_> {
         if !plan.fetch.is_empty() {
             self.sizes = self.list_sizes().await?;
             let sizes = plan.fetch.iter().map(|fetch| self.sizes.of(fetch.entry.number).unwrap_or(0));
-            self.visit.counts.bytes_total = sizes.sum();
+            self.visit.counts.bytes_total = sizes.fold(0, u64::saturating_add);
             self.visit.counts.messages_total = plan.fetch.len() as u64;
         }
         Line::new("planned")
@@ -205,12 +210,16 @@ impl Mailbox<'_> {
         if !first || self.visit.row.account.first_fetch != FirstFetch::NewOnly {
             return Ok(false);
         }
+        // Recorded before by a visit that died: what is listed beyond it came since.
+        if survey.rows.values().any(|row| row.state == RowState::Imported) {
+            return Ok(false);
+        }
         let now = self.visit.call.now();
         let rows: Vec<LedgerRow> = survey
             .entries
             .iter()
             .filter(|entry| !survey.rows.contains_key(&entry.key))
-            .map(|entry| examine::new_row(entry.key, RowState::Imported, now))
+            .map(|entry| LedgerRow::new(entry.key, RowState::Imported, now))
             .collect();
         Line::new("new_only")
             .field("account", &self.visit.row.account.id)
@@ -229,6 +238,13 @@ impl Mailbox<'_> {
         let mut queue: VecDeque<Fetch> = fetch.into();
         let chunk_size = self.visit.call.settings.config.limits.flush_messages.max(1) as usize;
         while !queue.is_empty() && self.goes_on() {
+            // Where sessions died before, one message at a time is open: another end is that one's alone.
+            if queue.front().is_some_and(|fetch| fetch.last) {
+                self.settle_all(true).await?;
+                if !self.goes_on() {
+                    break;
+                }
+            }
             let alone = queue.front().is_some_and(|fetch| fetch.alone);
             let until = if alone {
                 1
@@ -273,7 +289,7 @@ impl Mailbox<'_> {
                     .rows
                     .get(&fetch.entry.key)
                     .cloned()
-                    .unwrap_or_else(|| examine::new_row(fetch.entry.key, RowState::InHand, now));
+                    .unwrap_or_else(|| LedgerRow::new(fetch.entry.key, RowState::InHand, now));
                 row.state = RowState::InHand;
                 row.begun = fetch.alone;
                 row.uidl = self.uidl(fetch.entry).map(<[u8]>::to_vec);
@@ -309,14 +325,10 @@ impl Mailbox<'_> {
         self.visit.call.with_store(move |store| store.write_rows(&lease, generation, &rows, now)).await
     }
 
-    async fn quit_only(&mut self) -> Result<()> {
-        self.quit(Vec::new(), Vec::new()).await.map(|_| ())
-    }
-
     /// Forgets what is in no listing any more, and keeps what this listing was, once every entry has its row.
     async fn remember(&mut self, survey: &Survey, gone: &HashSet<u32>) -> Result<()> {
         let complete = survey.entries.iter().all(|entry| self.rows.contains_key(&entry.key));
-        if !complete || self.visit.lease_lost() {
+        if !complete || self.unresolved || self.visit.lease_lost() {
             return Ok(());
         }
         let vanished = if survey.whole { plan::vanished(&survey.entries, &self.rows) } else { Vec::new() };

@@ -56,13 +56,16 @@ impl Visit {
             Outcome::Bug if state.failures <= QUICK_BUGS => {
                 retry::wait_s(Outcome::Transient, state.failures, wish, jitter()?)
             }
+            // Another process held the store for a while: nobody need do anything.
+            _ if error.is_some_and(|error| error.cause == "store.busy") => {
+                retry::wait_s(Outcome::Transient, state.failures, wish, jitter()?)
+            }
             _ => retry::wait_s(outcome, state.failures, wish, jitter()?),
         };
         state.next_due = now + u64::from(wait);
-        if let Some(login) = state.last_login
-            && login >= now.saturating_sub(1)
-        {
-            state.not_before = state.not_before.max(login + u64::from(self.login_delay_s()));
+        // Known only where this visit logged in.
+        if let (Some(login), delay @ 1..) = (state.last_login, self.login_delay_s()) {
+            state.not_before = state.not_before.max(login + u64::from(delay));
         }
         if error.is_some_and(|error| error.cause == "account.set_aside") {
             state.aside_until = now + DAY_S;

@@ -58,7 +58,11 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
         named: Ok(()),
     };
     tell(&call, EventKind::PassBegin, &pass.report).await;
-    let ran = pass.run().await;
+    let ran = tokio::select! {
+        biased;
+        never = close_at_deadline(&call) => match never {},
+        ran = pass.run() => ran,
+    };
     pass.running.shutdown().await;
     // The committer ends after its last commit, when nobody can send to it any more.
     pass.commits = None;
@@ -73,6 +77,12 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     tell(&call, EventKind::PassEnd, &pass.report).await;
     let ended = if call.deadline.is_cancelled() { Err(call.deadline.error()) } else { pass.named };
     Ok((pass.report, ended))
+}
+
+async fn close_at_deadline(call: &Call) -> std::convert::Infallible {
+    call.deadline.reached(Halt::Tidy).await;
+    call.pump.close();
+    std::future::pending().await
 }
 
 /// Another's account and none at all are the same answer.
@@ -175,7 +185,11 @@ impl Pass {
                 self.still_due += 1;
                 return Ok(());
             }
-            Ok((_, Err(error))) => failed(error),
+            Ok((_, Err(error))) => {
+                // Its state was not written.
+                self.still_due += 1;
+                failed(error)
+            }
             Err(_) => match id {
                 Some(id) => self.panicked(id).await?,
                 None => return Ok(()),

@@ -11,10 +11,10 @@ impl Visit {
         self.delete_age_s().map(|age| if age == 0 { 0 } else { now + age })
     }
 
-    /// A clock that jumped over a day, either way, says nothing about ages until a visit ended well.
+    /// A clock that jumped over a day beyond the interval, either way, says nothing about ages until a visit ended well.
     pub fn suspends_deletion_by_age(&self) -> bool {
         let last = self.row.state.last_clock;
-        last != 0 && self.call.now().abs_diff(last) > DAY_S
+        last != 0 && self.call.now().abs_diff(last) > DAY_S + u64::from(self.row.account.interval_s)
     }
 
     /// Mail recorded under a milder policy goes too, once its owner confirmed that and the grace is over.

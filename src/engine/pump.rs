@@ -74,6 +74,8 @@ pub struct Pump {
 
 pub(super) struct Shared {
     pub stopped: AtomicBool,
+    /// No message is begun any more; those that are come to their end.
+    pub closing: AtomicBool,
     pub dropped_lines: AtomicU64,
     next_ticket: AtomicU64,
     /// Tickets dropped while the channel was full: to be aborted before the next step.
@@ -98,6 +100,7 @@ pub fn run<T: Send>(
         steps,
         shared: Arc::new(Shared {
             stopped: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             dropped_lines: AtomicU64::new(0),
             next_ticket: AtomicU64::new(1),
             orphans: Mutex::new(Vec::new()),
@@ -187,6 +190,12 @@ impl Pump {
 
     pub fn has_flush(&self) -> bool {
         self.shared.has_flush
+    }
+
+    /// The deadline is reached: what was fetched ahead and not begun at the host is given up, so that what the host
+    /// has can be ended tidily in time, however slow it is.
+    pub fn close(&self) {
+        self.shared.closing.store(true, Ordering::Release);
     }
 
     /// The sink answered STOP somewhere.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::commit::Place;
 use super::header::Header;
 use super::line::Line;
 use super::login::Connection;
@@ -26,6 +27,7 @@ const WINDOW: usize = 32;
 const NOOP_EVERY: Duration = Duration::from_secs(15);
 /// A session the host stops inside a message is closed after so long.
 const STOPPED_INSIDE: Duration = Duration::from_secs(300);
+const STOPPED: &str = "sink.stopped";
 /// Sessions that may end in a message before it is set aside.
 pub const ENDS: u32 = 3;
 /// A message set aside is tried again so often.
@@ -37,30 +39,42 @@ impl Mailbox<'_> {
     /// Retrieves a chunk in order. Answers what was not begun.
     pub async fn retrieve(&mut self, chunk: Vec<Fetch>) -> Result<Vec<Fetch>> {
         let mut waiting: VecDeque<Fetch> = chunk.into();
-        let mut under_way: VecDeque<(Fetch, Option<Ticket>)> = VecDeque::new();
+        let mut under_way: VecDeque<(Fetch, Option<Ticket>, Place)> = VecDeque::new();
         let mut refused = 0;
         loop {
-            while under_way.len() < self.window() && self.goes_on() {
+            while !waiting.is_empty() && under_way.len() < self.window() && self.goes_on() {
+                let Some(place) = self.place(!under_way.is_empty()).await? else { break };
+                // The sink may have said no, or stop, while a place was waited for.
+                if !self.goes_on() {
+                    break;
+                }
                 let Some(fetch) = waiting.pop_front() else { break };
                 match self.begin(fetch).await? {
                     Begun::Asked(ticket) => {
                         self.asked += 1;
-                        under_way.push_back((fetch, ticket));
+                        under_way.push_back((fetch, ticket, place));
                     }
                     Begun::Answered => {}
                 }
             }
-            let Some((fetch, ticket)) = under_way.pop_front() else {
+            let Some((fetch, ticket, place)) = under_way.pop_front() else {
                 break;
             };
-            match self.receive(fetch, ticket).await {
+            match self.receive(fetch, ticket, place).await {
                 Ok(true) => refused = 0,
                 Ok(false) => refused += 1,
                 Err(e) => {
-                    let unbegun = under_way.into_iter().map(|(fetch, _)| fetch).chain(waiting);
+                    let unbegun = under_way.into_iter().map(|(fetch, ..)| fetch).chain(waiting);
                     self.forget_unbegun(unbegun.collect()).await?;
                     return self.broke_off(fetch, e).await;
                 }
+            }
+            if self.severed {
+                // What still arrives belongs to the message that was given up.
+                let unbegun: Vec<Fetch> =
+                    under_way.into_iter().map(|(fetch, ..)| fetch).chain(waiting).collect();
+                self.forget_unbegun(unbegun.clone()).await?;
+                return Ok(unbegun);
             }
             if refused >= REFUSED_RETRS {
                 self.trouble = Some(Error::new(
@@ -71,6 +85,13 @@ impl Mailbox<'_> {
             }
             // Until the sink took a first message, one at a time: a host that is full costs one download only.
             self.take_verdicts(!self.accepted).await?;
+            if self.visit.counts.messages_done > 0 {
+                self.visit.forget_deaths().await?;
+            }
+            // Nor is a host whose flush fails given more than one message before it is known to have recovered.
+            if self.probing && self.visit.counts.messages_done == 0 {
+                self.settle_all(true).await?;
+            }
         }
         let unbegun: Vec<Fetch> = waiting.into();
         self.forget_unbegun(unbegun.clone()).await?;
@@ -125,15 +146,14 @@ impl Mailbox<'_> {
     }
 
     /// Reads one message to its end. `false`: the server refused it.
-    async fn receive(&mut self, fetch: Fetch, mut ticket: Option<Ticket>) -> Result<bool> {
+    async fn receive(&mut self, fetch: Fetch, mut ticket: Option<Ticket>, place: Place) -> Result<bool> {
         let max = self.visit.row.account.limits.max_message_bytes;
         let mut header = Header::default();
         let mut piece: Vec<u8> = Vec::new();
         let mut octets = 0u64;
         loop {
-            let limit = self.connection.reply;
             match self.connection.wire.step()? {
-                None => self.connection.deadline.bound_reading(self.connection.wire.fill(limit)).await?,
+                None => self.read_on().await?,
                 Some(Event::MessageBegin { .. }) => {
                     if ticket.is_none() {
                         let message = self.message(fetch);
@@ -188,7 +208,7 @@ impl Mailbox<'_> {
         hand_over(&self.connection.deadline, &ticket, piece).await?;
         let verdict = ticket.end().await?;
         let digest = self.keys.identity(header.bytes());
-        self.pending.push_back(Pending { entry: fetch.entry, octets, digest, verdict });
+        self.pending.push_back(Pending { entry: fetch.entry, octets, digest, place, verdict });
         self.visit.progress(octets).await?;
         Ok(true)
     }
@@ -205,6 +225,13 @@ impl Mailbox<'_> {
         };
         let mut row = row.clone();
         row.begun = false;
+        if error.cause == STOPPED {
+            // The host's doing, not the message's.
+            row.state = RowState::Deferred;
+            row.not_before = self.visit.call.now() + STOPPED_INSIDE.as_secs();
+            self.change(row);
+            return Err(error);
+        }
         row.ends += 1;
         let known_bad = row.ends >= ENDS;
         if known_bad {
@@ -269,6 +296,11 @@ impl Mailbox<'_> {
         let mut keys = Vec::new();
         for fetch in fetches {
             if fetch.may_repeat {
+                // Its end will be no sign against it.
+                if let Some(mut row) = self.rows.get(&fetch.entry.key).filter(|row| row.begun).cloned() {
+                    row.begun = false;
+                    self.change(row);
+                }
                 continue;
             }
             keys.push(fetch.entry.key);
@@ -280,37 +312,6 @@ impl Mailbox<'_> {
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
         self.visit.call.with_store(move |store| store.forget(&lease, generation, &keys)).await
-    }
-
-    /// Takes durable messages off the list of a provider that pops on RETR and QUIT: read and dropped.
-    pub async fn pop_again(&mut self, entries: &[Entry]) -> Result<Vec<Entry>> {
-        let mut popped = std::mem::take(&mut self.recorded_here);
-        if self.unrecorded > 0 {
-            return Ok(Vec::new());
-        }
-        for entry in entries {
-            if !self.goes_on() {
-                break;
-            }
-            self.connection.wire.send(Command::Retr(entry.number))?;
-            if self.drain().await? {
-                popped.push(*entry);
-            }
-        }
-        Ok(popped)
-    }
-
-    /// Reads a message and drops it. `false`: the server refused it.
-    async fn drain(&mut self) -> Result<bool> {
-        loop {
-            let limit = self.connection.reply;
-            match self.connection.wire.step()? {
-                None => self.connection.deadline.bound(self.connection.wire.fill(limit)).await?,
-                Some(Event::MessageEnd { .. }) => return Ok(true),
-                Some(Event::Refused { .. }) => return Ok(false),
-                Some(_) => {}
-            }
-        }
     }
 }
 
@@ -326,7 +327,7 @@ async fn hand_over(deadline: &super::deadline::Deadline, ticket: &Ticket, piece:
         Ok(done) => done,
         Err(_) => Err(Error::new(
             Status::Sink,
-            "sink.stopped",
+            STOPPED,
             format!("the sink took nothing for {} s inside a message", STOPPED_INSIDE.as_secs()),
         )),
     }

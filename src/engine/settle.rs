@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::commit::{Committed, Item};
+use super::commit::{Committed, Item, Place};
 use super::line::Line;
 use super::mailbox::Mailbox;
 use super::pump::Verdict;
@@ -15,11 +15,15 @@ use crate::retry;
 /// Times in a row the sink may say "not now" before the account is paused.
 const DEFERRALS: u32 = 3;
 
+/// A message that was put off is asked for at least so often.
+const LONGEST_DEFERRAL_S: u64 = 3600;
+
 /// A message handed over, whose verdict is awaited.
 pub struct Pending {
     pub entry: Entry,
     pub octets: u64,
     pub digest: Option<[u8; 16]>,
+    pub place: Place,
     pub verdict: oneshot::Receiver<Verdict>,
 }
 
@@ -60,13 +64,57 @@ impl Mailbox<'_> {
         Ok(())
     }
 
+    /// Reads on in a message, and heeds what the sink says of earlier ones meanwhile: however slow the server, what
+    /// the sink took is recorded in time.
+    pub async fn read_on(&mut self) -> Result<()> {
+        loop {
+            let limit = self.connection.reply;
+            let reading = self.connection.deadline.bound_reading(self.connection.wire.fill(limit));
+            let Some(pending) = self.pending.front_mut() else {
+                return reading.await;
+            };
+            let verdict = tokio::select! {
+                read = reading => return read,
+                verdict = &mut pending.verdict => verdict,
+            };
+            let Some(pending) = self.pending.pop_front() else {
+                continue;
+            };
+            let heeded = match verdict {
+                Ok(verdict) => self.heed(pending, verdict.reply).await,
+                Err(_) => Err(Error::bug("a message handed to the sink got no verdict")),
+            };
+            // No fault of the message that is being read.
+            if let Err(e) = heeded {
+                self.trouble.get_or_insert(e);
+            }
+        }
+    }
+
+    /// A place in the batch for another RETR. `None`: there is none yet, and a message is to be read first.
+    pub async fn place(&mut self, read_first: bool) -> Result<Option<Place>> {
+        loop {
+            if let Some(place) = self.commits.try_place() {
+                return Ok(Some(place));
+            }
+            if read_first {
+                return Ok(None);
+            }
+            if self.pending.is_empty() {
+                return meanwhile(&mut self.connection, self.commits.place()).await?.map(Some);
+            }
+            self.take_verdicts(true).await?;
+        }
+    }
+
     /// What follows from a verdict.
     async fn heed(&mut self, pending: Pending, reply: Reply) -> Result<()> {
-        let Pending { entry, octets, digest, .. } = pending;
+        let Pending { entry, octets, digest, place, .. } = pending;
+        let downloaded = Some((octets, place));
         match reply.answer {
-            Answer::Taken => self.took(entry, Some(octets), digest, false).await,
+            Answer::Taken => self.took(entry, downloaded, digest, false).await,
             Answer::Queued if self.visit.call.pump.has_flush() => {
-                self.took(entry, Some(octets), digest, true).await
+                self.took(entry, downloaded, digest, true).await
             }
             _ => {
                 self.unrecorded += 1;
@@ -76,14 +124,15 @@ impl Mailbox<'_> {
         }
     }
 
-    /// The sink has it: to the group commit. `octets` is `None` where nothing was downloaded.
+    /// The sink has it: to the group commit. `downloaded` is its octets and its place in the batch.
     pub async fn took(
         &mut self,
         entry: Entry,
-        octets: Option<u64>,
+        downloaded: Option<(u64, Place)>,
         digest: Option<[u8; 16]>,
         queued: bool,
     ) -> Result<()> {
+        let (octets, place) = downloaded.unzip();
         self.accepted = true;
         self.deferrals = 0;
         let now = self.visit.call.now();
@@ -106,6 +155,7 @@ impl Mailbox<'_> {
                 row: row.clone(),
                 queued,
                 octets: octets.unwrap_or(0),
+                place,
                 done,
             })
             .await?;
@@ -143,7 +193,10 @@ impl Mailbox<'_> {
         self.deferrals += 1;
         row.state = RowState::Deferred;
         let before = self.visit.row.state.deferrals;
-        row.not_before = now + u64::from(retry::wait_s(outcome, before + self.deferrals, 0, 0.5));
+        // One that is put off again and again while others are taken is asked for less and less often.
+        let age = now.saturating_sub(row.noted_at).min(LONGEST_DEFERRAL_S);
+        let wait = u64::from(retry::wait_s(outcome, before + self.deferrals, 0, 0.5));
+        row.not_before = now + wait.max(age);
         self.change(row);
         Line::new("deferred")
             .field("account", &self.visit.row.account.id)
@@ -159,7 +212,7 @@ impl Mailbox<'_> {
 
     fn row(&self, key: UidlKey) -> LedgerRow {
         let now = self.visit.call.now();
-        self.rows.get(&key).cloned().unwrap_or_else(|| super::examine::new_row(key, RowState::InHand, now))
+        self.rows.get(&key).cloned().unwrap_or_else(|| LedgerRow::new(key, RowState::InHand, now))
     }
 
     /// Takes the records that are there.
@@ -199,8 +252,9 @@ impl Mailbox<'_> {
             Committed::FlushFailed(reply) => {
                 self.unrecorded += 1;
                 // The same key comes again: the row stays in hand, due at once.
+                self.stays_in_hand(one);
                 self.visit.counts.deferred += 1;
-                if self.trouble.is_none() {
+                if self.trouble.is_none() && reply.answer != Answer::Stop {
                     let outcome = match reply.answer {
                         Answer::DeferFull => Outcome::HostFull,
                         Answer::DeferRecipient => Outcome::HostRecipient,
@@ -214,9 +268,19 @@ impl Mailbox<'_> {
             }
             Committed::StoreFailed(e) => {
                 self.unrecorded += 1;
+                self.stays_in_hand(one);
                 Err(e)
             }
         }
+    }
+
+    /// It was begun and ended, and not recorded: known as unfinished, and no session ended in it.
+    fn stays_in_hand(&mut self, one: Committing) {
+        let mut row = self.row(one.row.key);
+        row.state = RowState::InHand;
+        row.begun = false;
+        row.uidl = self.uidl(one.entry).map(<[u8]>::to_vec);
+        self.change(row);
     }
 
     /// Waits until the sink has spoken on everything it was given, and everything it took is recorded. An `alive`

@@ -84,9 +84,13 @@ impl<'a> Tickets<'a> {
         state: Arc<TicketState>,
         answer: oneshot::Sender<Verdict>,
     ) {
-        let (reply, cookie) =
-            if self.stopped() { (stop(), Cookie::default()) } else { self.host.begin(message) };
-        self.note_stop(&reply);
+        let (reply, cookie) = if self.stopped() || self.shared.closing.load(Ordering::Acquire) {
+            (stop(), Cookie::default())
+        } else {
+            let (reply, cookie) = self.host.begin(message);
+            self.note_stop(&reply);
+            (reply, cookie)
+        };
         let begun = state.clone();
         self.open.insert(id, Open { cookie, state, answer });
         if reply.answer != Answer::Go {

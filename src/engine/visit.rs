@@ -38,6 +38,8 @@ pub struct Visit {
     arrived: (u64, u64),
     /// What the store is to keep of this visit beyond its outcome.
     learnt: Learnt,
+    /// Visits in a row that died before this one, until it gets on.
+    deaths: u32,
     lost: Arc<AtomicBool>,
     told: Instant,
     written: Instant,
@@ -103,6 +105,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         counts: Counts::default(),
         arrived: (0, 0),
         learnt: Learnt::default(),
+        deaths: lease.attempts,
         lost: Arc::new(AtomicBool::new(false)),
         told: Instant::now(),
         written: Instant::now(),
@@ -171,6 +174,7 @@ impl Visit {
             probing,
             trouble: None,
             severed: false,
+            unresolved: false,
             started: Instant::now(),
             asked: 0,
             visit: self,
@@ -193,6 +197,16 @@ impl Visit {
             format!("{attempts} visits in a row ended without coming to an end; the account is set aside for a day"),
         )
         .advice("See the log for what ended the process during these visits."))
+    }
+
+    /// The visit got on, with a message recorded or with all of them gone through: the deaths before it were no fault
+    /// of the account. What it has yet to say to the server, DELE and QUIT, kills nobody.
+    pub async fn forget_deaths(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.deaths, 0) == 0 {
+            return Ok(());
+        }
+        let lease = self.lease.clone();
+        self.call.with_store(move |store| store.clear_attempts(&lease)).await
     }
 
     fn keep_the_lease(&self) -> Renewing {
@@ -253,6 +267,7 @@ impl Visit {
     pub fn first_listing_done(&mut self) {
         self.learnt.first_done = true;
         self.learnt.resetting = Some(None);
+        self.learnt.reset_question = Some(false);
         self.row.state.resetting = None;
         self.row.state.first_done = true;
     }

@@ -1,4 +1,4 @@
-//! The providers that are known, as data: everything here is a default that the configuration may override.
+//! The providers that are known to OAuth, as data: everything here is a default that the configuration may override.
 //!
 //! PROTOCOL.md A.1, A.3, C.1. Sovereign clouds are the same profile with another `authority`, `scopes` and `servers`.
 
@@ -9,8 +9,6 @@ pub const AUTHORITY: &str = "{authority}";
 pub const TENANT: &str = "{tenant}";
 
 pub struct Defaults {
-    pub name: &'static str,
-    pub profile: Profile,
     /// Empty: no such thing at this provider.
     pub authority: &'static str,
     pub tenant: &'static str,
@@ -24,71 +22,64 @@ pub struct Defaults {
     pub scopes: &'static [&'static str],
     pub pop_scope_suffix: &'static str,
     pub authorize_parameters: &'static [(&'static str, &'static str)],
-    pub servers: &'static [&'static str],
     pub mechanism: MechanismRule,
     pub mechanism_unlisted: bool,
     pub retr_is_final: bool,
     pub login_delay_s: u32,
 }
 
-pub fn named(name: &str) -> Option<&'static Defaults> {
-    ALL.iter().find(|defaults| defaults.name == name)
+pub fn of(profile: Profile) -> &'static Defaults {
+    match profile {
+        Profile::Microsoft365 => &MICROSOFT365,
+        Profile::Outlook => &OUTLOOK,
+        Profile::Google => &GOOGLE,
+        Profile::Generic => &GENERIC,
+    }
 }
 
-pub fn names() -> String {
-    ALL.each_ref().map(|defaults| defaults.name).join(", ")
-}
+static MICROSOFT365: Defaults = Defaults { tenant: "organizations", ..ENTRA };
 
-static ALL: [Defaults; 4] = [
-    Defaults { name: "microsoft365", tenant: "organizations", profile: Profile::Microsoft365, ..ENTRA },
-    Defaults { name: "outlook", tenant: "consumers", profile: Profile::Outlook, ..ENTRA },
-    Defaults {
-        name: "google",
-        profile: Profile::Google,
-        authority: "",
-        tenant: "",
-        authorize: "https://accounts.google.com/o/oauth2/v2/auth",
-        token: "https://oauth2.googleapis.com/token",
-        admin_consent: "",
-        revocation: "https://oauth2.googleapis.com/revoke",
-        issuer: "https://accounts.google.com",
-        client_authentication: ClientAuthentication::SecretPost,
-        scopes: &["openid", "email", "https://mail.google.com/"],
-        pop_scope_suffix: "//mail.google.com/",
-        // A refresh token is issued only when the consent page was shown (PROTOCOL.md C.2).
-        authorize_parameters: &[("access_type", "offline"), ("prompt", "consent")],
-        servers: &["pop.gmail.com:995"],
-        mechanism: MechanismRule::Xoauth2,
-        mechanism_unlisted: false,
-        retr_is_final: true,
-        login_delay_s: 300,
-    },
-    Defaults {
-        name: "generic",
-        profile: Profile::Generic,
-        authority: "",
-        tenant: "",
-        authorize: "",
-        token: "",
-        admin_consent: "",
-        revocation: "",
-        issuer: "",
-        // What a server understands whose metadata does not say (RFC 8414 §2).
-        client_authentication: ClientAuthentication::SecretBasic,
-        scopes: &[],
-        pop_scope_suffix: "",
-        authorize_parameters: &[],
-        servers: &[],
-        mechanism: MechanismRule::Listed,
-        mechanism_unlisted: false,
-        retr_is_final: false,
-        login_delay_s: 0,
-    },
-];
+static OUTLOOK: Defaults = Defaults { tenant: "consumers", ..ENTRA };
+
+static GOOGLE: Defaults = Defaults {
+    authority: "",
+    tenant: "",
+    authorize: "https://accounts.google.com/o/oauth2/v2/auth",
+    token: "https://oauth2.googleapis.com/token",
+    admin_consent: "",
+    revocation: "https://oauth2.googleapis.com/revoke",
+    issuer: "https://accounts.google.com",
+    client_authentication: ClientAuthentication::SecretPost,
+    scopes: &["openid", "email", "https://mail.google.com/"],
+    pop_scope_suffix: "//mail.google.com/",
+    // A refresh token is issued only when the consent page was shown (PROTOCOL.md C.2).
+    authorize_parameters: &[("access_type", "offline"), ("prompt", "consent")],
+    mechanism: MechanismRule::Xoauth2,
+    mechanism_unlisted: false,
+    retr_is_final: true,
+    login_delay_s: 300,
+};
+
+static GENERIC: Defaults = Defaults {
+    authority: "",
+    tenant: "",
+    authorize: "",
+    token: "",
+    admin_consent: "",
+    revocation: "",
+    issuer: "",
+    // What a server understands whose metadata does not say (RFC 8414 §2).
+    client_authentication: ClientAuthentication::SecretBasic,
+    scopes: &[],
+    pop_scope_suffix: "",
+    authorize_parameters: &[],
+    mechanism: MechanismRule::Listed,
+    mechanism_unlisted: false,
+    retr_is_final: false,
+    login_delay_s: 0,
+};
 
 const ENTRA: Defaults = Defaults {
-    name: "",
-    profile: Profile::Microsoft365,
     authority: "https://login.microsoftonline.com",
     tenant: "",
     authorize: "{authority}/{tenant}/oauth2/v2.0/authorize",
@@ -107,7 +98,6 @@ const ENTRA: Defaults = Defaults {
     ],
     pop_scope_suffix: "/POP.AccessAsUser.All",
     authorize_parameters: &[],
-    servers: &["outlook.office365.com:995"],
     mechanism: MechanismRule::Xoauth2,
     // Exchange lists its mechanisms only after some requests; the documented one is tried anyway.
     mechanism_unlisted: true,

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 pub use super::rules::Loaded;
+pub use crate::config::Profile;
 use crate::secret::Secret;
 
 #[derive(Debug)]
@@ -49,14 +50,6 @@ pub struct Provider {
     pub extra_roots: Vec<Vec<u8>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    Microsoft365,
-    Outlook,
-    Google,
-    Generic,
-}
-
 impl Provider {
     /// Whether a token of this provider may go there.
     pub fn allows(&self, host: &str, port: u16) -> bool {
@@ -96,12 +89,6 @@ impl Provider {
             let one = percent_decode_str(one).decode_utf8_lossy();
             one.to_ascii_lowercase().ends_with(&suffix)
         })
-    }
-}
-
-impl Profile {
-    pub fn is_microsoft(self) -> bool {
-        matches!(self, Profile::Microsoft365 | Profile::Outlook)
     }
 }
 

@@ -8,7 +8,7 @@ mod scopes;
 
 use url::Url;
 
-use super::profile::{self, Defaults};
+use super::profile;
 use super::provider::{ClientAuthentication, MechanismRule, Provider, ResponseMode};
 use super::redirect;
 use crate::config::ProviderConfig;
@@ -27,13 +27,11 @@ impl Provider {
     /// Fills what the configuration leaves open from its profile, and proves the whole.
     pub fn new(config: &ProviderConfig, loaded: Loaded) -> Result<Provider> {
         let rules = Rules { config };
-        let Some(defaults) = profile::named(&config.profile) else {
-            return rules.broken("profile", format!("must be one of {}", profile::names()));
-        };
+        let defaults = profile::of(config.profile);
         let place = Place::new(rules, defaults)?;
         let scopes = rules.scopes(defaults)?;
         let (authorize_parameters, prompts) = rules.authorize_parameters(defaults, &scopes)?;
-        redirect::check(&config.redirect_uri, defaults.profile, place.has_personal_accounts())
+        redirect::check(&config.redirect_uri, config.profile, place.has_personal_accounts())
             .or_else(|why| rules.broken("redirect_uri", why))?;
         if config.client_id.is_empty() || !is_printable(&config.client_id) {
             return rules.broken("client_id", "must be the application's id as the provider shows it");
@@ -42,7 +40,7 @@ impl Provider {
         Ok(Provider {
             id: config.id.clone(),
             realm: config.realm.clone(),
-            profile: defaults.profile,
+            profile: config.profile,
             issuer: place.issuer()?,
             authorize_endpoint: place.required(
                 "authorize_endpoint",
@@ -75,7 +73,7 @@ impl Provider {
             pop_scope_suffix: (!suffix.is_empty()).then(|| suffix.to_owned()),
             authorize_parameters,
             prompts,
-            servers: rules.servers(defaults)?,
+            servers: config.servers.clone(),
             mechanism: rules.choice(
                 "mechanism",
                 &config.mechanism,
@@ -143,25 +141,6 @@ impl Rules<'_> {
         }
         Ok(secrets)
     }
-
-    fn servers(&self, defaults: &Defaults) -> Result<Vec<(String, u16)>> {
-        let all: Vec<String> = match &self.config.servers {
-            Some(servers) => servers.clone(),
-            None => defaults.servers.iter().map(|server| (*server).to_owned()).collect(),
-        };
-        if all.is_empty() {
-            return self.broken("servers", "must name the mail servers (host:port) its tokens may go to");
-        }
-        let mut servers = Vec::with_capacity(all.len());
-        for (at, text) in all.iter().enumerate() {
-            let Some(server) = host_and_port(text) else {
-                return self
-                    .broken(&format!("servers[{at}]"), "must be host:port, such as pop.example.net:995");
-            };
-            servers.push(server);
-        }
-        Ok(servers)
-    }
 }
 
 /// An address secrets may be sent to: https always, for loopback too.
@@ -180,18 +159,6 @@ fn address(text: &str) -> std::result::Result<Url, String> {
         return Err("may have no fragment".to_owned());
     }
     Ok(url)
-}
-
-fn host_and_port(text: &str) -> Option<(String, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let port = port.parse().ok().filter(|port| *port > 0)?;
-    let bare = match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']')?,
-        None if host.contains(':') => return None,
-        None => host,
-    };
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    (!bare.is_empty() && bare.chars().all(is_part)).then(|| (bare.to_ascii_lowercase(), port))
 }
 
 fn is_printable(text: &str) -> bool {

@@ -64,6 +64,8 @@ pub trait Store: Send + Sync {
     /// Gives the lease back, and nothing is written under it any more; `clean` clears the count of attempts. No error
     /// where it was lost before.
     fn release(&self, lease: &Lease, clean: bool) -> Result<()>;
+    /// The visit got on: neither it nor those before it count any more.
+    fn clear_attempts(&self, lease: &Lease) -> Result<()>;
 
     // --- grants ---
 
@@ -109,7 +111,8 @@ pub trait Store: Send + Sync {
     fn record(&self, deliveries: &[Delivery<'_>], now: UnixTime) -> Result<Vec<bool>>;
     /// Writes rows as they now are (deferred, refused, oversize, set aside, imported, deletion confirmed, ...).
     fn write_rows(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()>;
-    /// Forgets rows (in hand but never begun; absent from a complete listing).
+    /// Forgets rows (in hand but never begun; absent from a complete listing), and with them the mark of the last
+    /// listing, which may cover one of them.
     fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()>;
     /// Keeps what the last complete, well-formed listing was.
     fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()>;

@@ -2,22 +2,10 @@
 // its own first exception after the call.
 #include "multipop.hpp"
 
-#include <cstdio>
-#include <cstdlib>
+#include "check.hpp"
+
 #include <fstream>
 #include <sys/stat.h>
-
-struct thrown : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-#define CHECK(what)                                                                                                \
-    do {                                                                                                           \
-        if (!(what)) {                                                                                             \
-            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                                        \
-            std::exit(1);                                                                                          \
-        }                                                                                                          \
-    } while (0)
 
 template <class Call> static std::string caught(Call &&call) {
     try {

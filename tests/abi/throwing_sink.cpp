@@ -3,23 +3,11 @@
 // message has been taken exactly once.
 #include "multipop.hpp"
 
-#include <cstdio>
-#include <cstdlib>
+#include "check.hpp"
+
 #include <map>
 #include <set>
 #include <thread>
-
-struct thrown : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-#define CHECK(what)                                                                                                \
-    do {                                                                                                           \
-        if (!(what)) {                                                                                             \
-            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                                        \
-            std::exit(1);                                                                                          \
-        }                                                                                                          \
-    } while (0)
 
 int main(int argc, char **argv) {
     CHECK(argc == 4);

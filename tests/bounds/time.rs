@@ -201,7 +201,7 @@ fn i09_at_the_deadline_everything_taken_is_flushed_recorded_and_said_goodbye() {
         Answer::Queued
     }));
     let (status, report, took) = fetch_for(&house, &mut sink, 2);
-    assert_eq!((cause(&status), report.more), ("ok", true));
+    assert_eq!((cause(&status), report.more, report.stopped), ("ok", true, false));
     assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(7), "{took:?}");
     let taken = sink.delivered.len();
     assert!((10..150).contains(&taken), "{taken}");

@@ -183,6 +183,9 @@ pub struct Delivered {
 }
 
 type Say = Box<dyn FnMut(&Message) -> Answer>;
+/// Asked in the midst of a message, with the octets so far.
+type SayMidway = Box<dyn FnMut(&Message, u64) -> Answer>;
+type Hear = Box<dyn FnMut(&Event)>;
 
 /// A host that keeps everything. What it answers is set by closures.
 #[derive(Default)]
@@ -198,9 +201,9 @@ pub struct Recorder {
     pub on_offer: Option<Say>,
     pub on_begin: Option<Say>,
     pub on_end: Option<Say>,
-    pub on_data: Option<Box<dyn FnMut(&Message, u64) -> Answer>>,
+    pub on_data: Option<SayMidway>,
     pub on_flush: Option<Box<dyn FnMut(u32) -> Answer>>,
-    pub on_event: Option<Box<dyn FnMut(&Event)>>,
+    pub on_event: Option<Hear>,
     /// Answer QUEUED and be asked to flush.
     pub batching: bool,
     open: BTreeMap<usize, (Message, Vec<u8>)>,

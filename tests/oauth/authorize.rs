@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use multipop::oauth::authorize::{FRESH_BYTES, Fresh, Wish, admin_consent_url, look_up_key, url};
+use multipop::oauth::provider::Profile;
 use multipop::oauth::provider::Provider;
 
 use super::{config, generic, microsoft, provider, secret};
@@ -80,13 +81,13 @@ fn choosing_an_account_and_suggesting_one_exclude_each_other() {
     // One value only at Microsoft; several elsewhere.
     let both = Wish { force_consent: true, ..wish };
     assert_eq!(asked(&microsoft(), both)["prompt"], "consent");
-    assert_eq!(asked(&provider(&config("google")), both)["prompt"], "select_account consent");
+    assert_eq!(asked(&provider(&config(Profile::Google)), both)["prompt"], "select_account consent");
 }
 
 #[test]
 fn a_provider_s_own_parameters_and_claims_are_sent() {
     let all = asked(
-        &provider(&config("google")),
+        &provider(&config(Profile::Google)),
         Wish { claims: Some(r#"{"access_token":{}}"#), ..Wish::default() },
     );
     assert_eq!(all["access_type"], "offline");
@@ -118,6 +119,6 @@ fn an_administrator_s_consent_has_its_own_address() {
     assert_eq!(all["client_id"], "client-1");
     assert_eq!(all["state"], "STATE");
     assert!(all["scope"].contains("POP.AccessAsUser.All"));
-    let none = admin_consent_url(&provider(&config("google")), &secret("STATE")).unwrap_err();
+    let none = admin_consent_url(&provider(&config(Profile::Google)), &secret("STATE")).unwrap_err();
     assert_eq!(none.cause, "consent.no_admin_consent");
 }

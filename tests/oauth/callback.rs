@@ -2,6 +2,7 @@
 
 use multipop::error::{Error, Status};
 use multipop::oauth::callback::{Answer, read};
+use multipop::oauth::provider::Profile;
 use multipop::oauth::provider::Provider;
 
 use super::{TENANT, config, generic, microsoft, provider};
@@ -132,7 +133,7 @@ fn i11_an_answer_of_another_provider_is_refused() {
     issued(&generic, "https://id.example.com").unwrap();
     // Compared as text, not as an address.
     assert!(issued(&generic, "https://id.example.com/").is_err());
-    assert!(issued(&provider(&config("google")), "https://id.example.com").is_err());
+    assert!(issued(&provider(&config(Profile::Google)), "https://id.example.com").is_err());
 }
 
 #[test]

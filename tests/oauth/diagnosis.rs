@@ -2,6 +2,7 @@
 
 use multipop::error::{Error, Status};
 use multipop::oauth::diagnosis::{PopRefusal, Refusal, pop_refusal, token_refused};
+use multipop::oauth::provider::Profile;
 use multipop::oauth::token::HttpAnswer;
 use serde_json::{Value, json};
 
@@ -173,7 +174,7 @@ fn exchange_says_one_line_and_what_is_known_tells_which() {
     assert_eq!(pop(closed).status, Status::Transient);
     let down = PopRefusal { text: "Server Unavailable. 15", ..EXCHANGE };
     assert_eq!(pop(down).status, Status::Transient);
-    let outlook = provider(&config("outlook"));
+    let outlook = provider(&config(Profile::Outlook));
     assert!(pop_refusal(Some(&outlook), &EXCHANGE).advice.contains("Let devices and apps use POP"));
 }
 
@@ -201,6 +202,6 @@ fn response_codes_are_believed_and_trouble_is_never_a_lost_consent() {
     assert_eq!(pop_refusal(Some(&by_another), &unmarked).status, Status::Transient);
     let gmail =
         PopRefusal { code: "SYS/PERM", text: "Your account is not enabled for POP access.", ..EXCHANGE };
-    assert_eq!(pop_refusal(Some(&provider(&config("google"))), &gmail).cause, "mailbox.pop_off");
+    assert_eq!(pop_refusal(Some(&provider(&config(Profile::Google))), &gmail).cause, "mailbox.pop_off");
     assert_eq!(pop_refusal(None, &EXCHANGE).cause, "config.token_file");
 }

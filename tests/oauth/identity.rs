@@ -4,6 +4,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use multipop::error::Error;
 use multipop::model::Identity;
 use multipop::oauth::identity::{agrees, read};
+use multipop::oauth::provider::Profile;
 use multipop::oauth::provider::Provider;
 use serde_json::{Value, json};
 
@@ -134,7 +135,7 @@ fn ids_of_entra_bind_there_and_the_subject_elsewhere() {
 
 #[test]
 fn google_s_two_names_are_one() {
-    let google = provider(&config("google"));
+    let google = provider(&config(Profile::Google));
     let long = read_with(&google, json!({"iss": "https://accounts.google.com"})).unwrap();
     let short = read_with(&google, json!({"iss": "accounts.google.com"})).unwrap();
     assert!(long.is_same(&short));

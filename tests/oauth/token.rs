@@ -2,6 +2,7 @@
 
 use multipop::error::Status;
 use multipop::oauth::diagnosis::Refusal;
+use multipop::oauth::provider::Profile;
 use multipop::oauth::provider::Provider;
 use multipop::oauth::token::{HttpAnswer, HttpRequest, Token, read_token, redeem, refresh};
 use serde_json::{Value, json};
@@ -107,7 +108,7 @@ fn a_scope_without_pop_is_told_apart() {
         let error = with_scope(scope).expect_err(scope);
         assert_eq!((error.status, error.cause), (Status::Provider, "provider.pop_not_granted"));
     }
-    let google = provider(&config("google"));
+    let google = provider(&config(Profile::Google));
     let body = r#"{"access_token":"A","token_type":"Bearer","scope":"openid email"}"#;
     let error = answered(&google, body).unwrap_err().error;
     assert_eq!((error.status, error.cause), (Status::Consent, "consent.pop_not_granted"));

@@ -225,11 +225,20 @@ impl World {
         &self,
         work: impl FnOnce(Call) -> F + Send,
     ) -> Result<T> {
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        let limit = std::time::Duration::from_secs(60);
-        let cancel = Arc::default();
-        call::run(&mut Listener::default(), &self.settings(), &clock, &cancel, limit, work)
+        call(&self.settings(), self.clock.clone(), work)
     }
+}
+
+/// Runs engine code as a call of its own.
+pub fn call<T: Send, F: Future<Output = Result<T>>>(
+    settings: &Arc<Settings>,
+    clock: Arc<GivenClock>,
+    work: impl FnOnce(Call) -> F + Send,
+) -> Result<T> {
+    let clock: Arc<dyn Clock> = clock;
+    let limit = std::time::Duration::from_secs(60);
+    let cancel = Arc::default();
+    call::run(&mut Listener::default(), settings, &clock, &cancel, limit, work)
 }
 
 /// What a callback was answered.

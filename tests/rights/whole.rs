@@ -87,8 +87,8 @@ fn i12_a_refused_configuration_changes_nothing() {
     // An id that a call took already is found last of all, inside the store's transaction.
     let mut config = house.config();
     config["accounts"] = json!({
+        "0-written-before-it": { "owner": ALICE, "provider": "one", "user": "u" },
         "a": { "owner": ALICE, "provider": "one", "user": "u" },
-        "new": { "owner": ALICE, "provider": "one", "user": "u" },
     });
     refused(&house, house.configure(&config), Status::Config, "config.account_taken", &before);
     // The former configuration is still in force.

@@ -120,6 +120,7 @@ fn i01_a_killed_writer_leaves_whole_batches() {
             assert!(count == 0 || count == usize::from(BATCH), "half a batch: {count}");
         }
         let lease = visit(&*store, "inbox");
+        // Recording alone clears no attempts: it is the visit that says it got on (`clear_attempts`).
         assert_eq!(lease.attempts, 1);
         let state: String = rusqlite::Connection::open(&path)
             .unwrap()

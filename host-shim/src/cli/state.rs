@@ -48,6 +48,7 @@ impl Mailbox {
         made.map_err(|e| Trouble::io(state.display(), &e, "Name a folder that can be written."))?;
         let key = state.join("key");
         if !key.exists() {
+            sync_way_to(&state);
             key::make(&key)?;
         }
         let id = account.map_or_else(|| account_id(user), str::to_owned);
@@ -81,6 +82,14 @@ impl Mailbox {
 
 fn absolute(path: &Path) -> Result<PathBuf, Trouble> {
     std::path::absolute(path).map_err(|e| Trouble::io(path.display(), &e, "Name an existing path."))
+}
+
+/// The folder is as durable as the store that will lie in it: without it all mail would come again. Whoever made it
+/// may have been killed before this. A folder above that cannot be synced was not made here.
+fn sync_way_to(state: &Path) {
+    for folder in state.ancestors().skip(1) {
+        let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    }
 }
 
 /// A mailbox's name in the letters an account's id may have.

@@ -92,6 +92,29 @@ impl Api {
     }
 }
 
+/// The functions of ABI 1.0, handed to the macro that fetches them.
+macro_rules! every_function {
+    ($fetch:ident) => {
+        $fetch!(
+            abi_version,
+            version,
+            init,
+            configure,
+            account_put,
+            account_remove,
+            accounts,
+            account_act,
+            authorize_url,
+            handle_callback,
+            fetch_once,
+            cancel,
+            free,
+            destroy
+        )
+    };
+}
+pub(super) use every_function;
+
 fn raw(path: &Path) -> Result<Api, String> {
     // SAFETY: the library runs no code of its own at load but the standard library's initialisers.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|e| e.to_string())?;
@@ -108,20 +131,5 @@ fn raw(path: &Path) -> Result<Api, String> {
             }
         };
     }
-    Ok(symbols!(
-        abi_version,
-        version,
-        init,
-        configure,
-        account_put,
-        account_remove,
-        accounts,
-        account_act,
-        authorize_url,
-        handle_callback,
-        fetch_once,
-        cancel,
-        free,
-        destroy
-    ))
+    Ok(every_function!(symbols))
 }

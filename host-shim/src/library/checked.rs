@@ -7,7 +7,7 @@ use std::path::Path;
 use abi_stable::library::lib_header_from_path;
 use multipop_abi::module::MultipopRef;
 
-use super::api::Api;
+use super::api::{Api, every_function};
 
 pub(super) fn load(path: &Path) -> Result<Api, String> {
     let header = lib_header_from_path(path).map_err(|e| e.to_string())?;
@@ -17,20 +17,5 @@ pub(super) fn load(path: &Path) -> Result<Api, String> {
             Api { $($field: module.$field(),)* _mapped: None }
         };
     }
-    Ok(functions!(
-        abi_version,
-        version,
-        init,
-        configure,
-        account_put,
-        account_remove,
-        accounts,
-        account_act,
-        authorize_url,
-        handle_callback,
-        fetch_once,
-        cancel,
-        free,
-        destroy
-    ))
+    Ok(every_function!(functions))
 }

@@ -4,21 +4,6 @@ use super::Rules;
 use crate::error::Result;
 use crate::oauth::profile::Defaults;
 
-/// Parameters of an authorization request that are ours; `prompt` is merged with what a call asks for.
-const OUR_PARAMETERS: [&str; 11] = [
-    "client_id",
-    "response_type",
-    "response_mode",
-    "redirect_uri",
-    "scope",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "login_hint",
-    "claims",
-];
-
 type Pairs = Vec<(String, String)>;
 
 impl Rules<'_> {
@@ -35,12 +20,6 @@ impl Rules<'_> {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         for (name, value) in &self.config.authorize_parameters {
-            if name.is_empty() || OUR_PARAMETERS.contains(&name.as_str()) {
-                return self.broken(
-                    &format!("authorize_parameters.{name}"),
-                    "is set by multipop itself and may not be given",
-                );
-            }
             if !value.is_empty() {
                 all.push((name.clone(), value.clone()));
             }
@@ -63,12 +42,12 @@ impl Rules<'_> {
         if prompts.iter().any(|prompt| prompt == "none") {
             return self.broken("authorize_parameters.prompt", "none would show the person nothing");
         }
-        if defaults.profile.is_microsoft() && prompts.len() > 1 {
+        if self.config.profile.is_microsoft() && prompts.len() > 1 {
             return self.broken("authorize_parameters.prompt", "must be one value at Microsoft");
         }
         // OpenID Connect Core §11: offline_access is ignored without the consent page.
         let asks_offline = scopes.iter().any(|scope| scope == "offline_access");
-        if !named && asks_offline && !defaults.profile.is_microsoft() {
+        if !named && asks_offline && !self.config.profile.is_microsoft() {
             prompts.push("consent".to_owned());
         }
         Ok((all, prompts))

@@ -98,7 +98,7 @@ impl<'a> Place<'a> {
     pub(super) fn issuer(&self) -> Result<IssuerRule> {
         let text = match self.rules.config.issuer.as_deref() {
             Some(text) => text.to_owned(),
-            None if self.defaults.profile.is_microsoft() => {
+            None if self.rules.config.profile.is_microsoft() => {
                 let tenant = match self.tenant.as_str() {
                     "consumers" => PERSONAL_TENANT,
                     id if is_guid(id) => id,
@@ -116,7 +116,7 @@ impl<'a> Place<'a> {
             return Ok(IssuerRule::Exact(text));
         };
         let authority = authority.trim_end_matches('/');
-        if rest != "/v2.0" || !self.defaults.profile.is_microsoft() {
+        if rest != "/v2.0" || !self.rules.config.profile.is_microsoft() {
             return self.rules.broken(
                 "issuer",
                 "may hold {tenantid} only as Microsoft has it: https://HOST/{tenantid}/v2.0",

@@ -27,7 +27,7 @@ impl Rules<'_> {
                 return self.broken(&format!("scopes[{at}]"), "stands twice");
             }
         }
-        let microsoft = defaults.profile.is_microsoft();
+        let microsoft = self.config.profile.is_microsoft();
         let mut resources: Vec<String> = Vec::new();
         for scope in scopes.iter().filter(|scope| !IDENTITY_SCOPES.contains(&scope.as_str())) {
             let resource = match Url::parse(scope) {

@@ -28,7 +28,8 @@ impl Change {
     }
 
     /// The account is due now; what belonged to what it was is gone. Pauses stay, and so does what a server that
-    /// is still the same asked for.
+    /// is still the same asked for, and what is known of a mailbox that is still the same: without `first_done` the
+    /// next listing would be taken for the first one, and new mail for old.
     pub fn reset(self, state: &mut AccountState, now: UnixTime) {
         *state = AccountState {
             paused: state.paused,
@@ -39,6 +40,8 @@ impl Change {
             not_before: state.not_before,
             claims: state.claims.take(),
             identity: state.identity.take(),
+            first_done: state.first_done,
+            resetting: state.resetting,
             reset_question: state.reset_question,
             reset_answer: state.reset_answer,
             delete_older_from: state.delete_older_from,
@@ -56,6 +59,8 @@ impl Change {
         if self.generation {
             state.not_before = 0;
             state.last_login = None;
+            state.first_done = false;
+            state.resetting = None;
             state.reset_question = false;
             state.reset_answer = None;
             state.delete_older_from = None;

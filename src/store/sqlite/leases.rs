@@ -64,6 +64,13 @@ pub(super) fn release(db: &Connection, lease: &Lease, clean: bool) -> Result<()>
     Ok(())
 }
 
+/// Of the visit to this account.
+pub(super) fn clear_attempts(db: &Connection, row: i64) -> Result<()> {
+    db.prepare_cached("UPDATE leases SET attempts = 0 WHERE account = ? AND kind = 0 AND attempts > 0")?
+        .execute(params![row])?;
+    Ok(())
+}
+
 /// The account's row, if the lease still is the last one given.
 pub(super) fn holds(db: &Connection, lease: &Lease) -> Result<Option<i64>> {
     Ok(db

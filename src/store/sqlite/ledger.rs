@@ -143,6 +143,8 @@ pub(super) fn forget(db: &Connection, lease: &Lease, generation: u32, keys: &[Ui
     for key in keys {
         statement.execute(params![account, generation, key])?;
     }
+    // A mark says that every entry it covers has its row; it may cover one of these.
+    db.execute("DELETE FROM listings WHERE account = ?", [account])?;
     Ok(())
 }
 

@@ -72,6 +72,13 @@ impl Store for SqliteStore {
         released
     }
 
+    fn clear_attempts(&self, lease: &Lease) -> Result<()> {
+        self.write(Durability::Relaxed, |db| match leases::holds(db, lease)? {
+            Some(row) => leases::clear_attempts(db, row),
+            None => Ok(()),
+        })
+    }
+
     fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>> {
         self.read(|db| grants::read(db, &self.keys, account, which))
     }

@@ -59,6 +59,11 @@ pub fn attempts_count_visits_that_did_not_clear(open: Open) {
     assert_eq!(attempts(Some(true)), 3);
     assert_eq!(attempts(Some(true)), 0);
     assert_eq!(attempts(Some(false)), 0);
+    let store = open();
+    let lease = visit(&*store, "inbox");
+    store.clear_attempts(&lease).unwrap();
+    drop(lease);
+    assert_eq!(attempts(None), 0, "one that got on and died does not count");
     let mut changed = account("inbox", "alice");
     changed.interval_s = 900;
     open().put_account(&changed, 100, NOW).unwrap();

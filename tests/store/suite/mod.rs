@@ -123,18 +123,10 @@ pub fn visit(store: &dyn Store, id: &str) -> Lease {
 
 pub fn row(key: u8, state: RowState) -> LedgerRow {
     LedgerRow {
-        key: [key; 16],
-        state,
-        noted_at: NOW,
         recorded_at: 0,
         digest: Some([key ^ 0xff; 16]),
         size: 1000 + u64::from(key),
-        ends: 0,
-        begun: false,
-        not_before: 0,
-        delete_at: None,
-        uidl: None,
-        reason: String::new(),
+        ..LedgerRow::new([key; 16], state, NOW)
     }
 }
 

@@ -24,14 +24,23 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    /// `cur` is made last, when all the rest is durable: a run that was killed before leaves none, and the next one
+    /// begins again. Where it stands already, somebody saw to that.
     pub fn open(files: &dyn Files, path: &Path) -> io::Result<Folder> {
-        create_with_parents(files, path)?;
         let [tmp, new, cur] = ["tmp", "new", "cur"].map(|sub| path.join(sub));
-        let mut created = false;
-        for sub in [&tmp, &new, &cur] {
+        let is_whole = cur.is_dir();
+        if !is_whole {
+            create_with_parents(files, path)?;
+        }
+        let mut created = !is_whole;
+        for sub in [&tmp, &new] {
             created |= files.create_folder(sub)?;
         }
         if created {
+            files.sync_folder(path)?;
+        }
+        if !is_whole {
+            files.create_folder(&cur)?;
             files.sync_folder(path)?;
         }
         let folder = Folder { tmp, new, cur, index: None };
@@ -104,16 +113,24 @@ impl Folder {
     }
 }
 
-/// A folder made here is as durable as the message it will hold.
+/// The way to a folder made here is as durable as the message it will hold, whoever made a part of it: a run that
+/// was killed may have, and synced nothing.
 fn create_with_parents(files: &dyn Files, path: &Path) -> io::Result<()> {
-    let mut missing: Vec<&Path> =
-        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
-    while let Some(folder) = missing.pop() {
-        if files.create_folder(folder)?
-            && let Some(parent) = folder.parent()
-        {
-            files.sync_folder(parent)?;
+    let way: Vec<&Path> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty()).collect();
+    for folder in way.into_iter().rev() {
+        let Some(parent) = folder.parent() else { continue };
+        let made = !folder.is_dir() && files.create_folder(folder)?;
+        match files.sync_folder(parent) {
+            // Not made by us then.
+            Err(e) if !made && is_out_of_reach(&e) => {}
+            synced => synced?,
         }
     }
     Ok(())
+}
+
+/// A folder that we may only pass through, or of a file system that cannot sync one.
+fn is_out_of_reach(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
