@@ -78,6 +78,12 @@ pub trait Store: Send + Sync {
     /// Makes the pending grant the active one, in one transaction.
     fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool>;
 
+    /// Accounts whose active grant was last refreshed so long ago that it must be kept from dying of idleness
+    /// (`KEEP_GRANT_S`), the longest first, as ids; paused and disabled ones too.
+    fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>>;
+    /// Not again before `at`.
+    fn put_off_keeping(&self, account: &str, at: UnixTime) -> Result<()>;
+
     // --- consents under way ---
 
     fn begin_consent(&self, consent: &Consent) -> Result<()>;

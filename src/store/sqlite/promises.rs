@@ -101,6 +101,14 @@ impl Store for SqliteStore {
         self.write(Durability::Full, |db| grants::confirm(db, &self.keys, account, expected_pending))
     }
 
+    fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>> {
+        self.read(|db| grants::to_keep(db, reach, now, limit))
+    }
+
+    fn put_off_keeping(&self, account: &str, at: UnixTime) -> Result<()> {
+        self.write(Durability::Relaxed, |db| grants::put_off_keeping(db, account, at))
+    }
+
     fn begin_consent(&self, consent: &Consent) -> Result<()> {
         self.write(Durability::Full, |db| consents::begin(db, &self.keys, consent))
     }
