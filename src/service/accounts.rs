@@ -70,7 +70,7 @@ impl Instance {
             let row = rights::visible(&*call.store, &actor, id)?;
             rights::edit(&call.settings.config, &actor)?;
             rights::not_configured(&row)?;
-            if !call.store.remove_account(id)? {
+            if !call.store.remove_account(id, actor == Actor::Operator)? {
                 return Err(Error::rights());
             }
             Line::new("account_remove")

@@ -70,7 +70,6 @@ fn write_accounts(db: &Connection, keys: &KeyRing, meant: &[Account], now: UnixT
     }
     disable_others(db, meant, now)?;
     prove_realms(db)?;
-    db.execute("DELETE FROM owners WHERE name NOT IN (SELECT owner FROM accounts)", [])?;
     Ok(())
 }
 
