@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 pub use super::rules::Loaded;
+use crate::model::Identity;
 use crate::secret::Secret;
 
 #[derive(Debug)]
@@ -76,6 +77,12 @@ impl Provider {
     /// Whether consent to these scopes must bring a refresh token.
     pub fn expects_refresh_token(&self) -> bool {
         self.asks_for("offline_access") || self.profile == Profile::Google
+    }
+
+    /// Whether a grant for this identity is this provider's still: the operator may have given its id to another one,
+    /// and tokens of the former must not go to the latter. Without an identity nothing is known against it.
+    pub fn vouches_for(&self, identity: Option<&Identity>) -> bool {
+        identity.is_none_or(|identity| self.issuer.accepts(&identity.issuer, identity.tenant.as_deref()))
     }
 
     /// The issuer as text: what a consent remembers, to notice that the configuration changed meanwhile.
