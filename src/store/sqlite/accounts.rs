@@ -70,13 +70,19 @@ pub(super) fn remove(db: &Connection, id: &str, forget_realm: bool) -> Result<bo
     }
     db.execute("DELETE FROM accounts WHERE row = ?", [found.row])?;
     if forget_realm {
-        db.execute(
-            "DELETE FROM owners WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = ?1)",
-            [&found.shown.account.owner],
-        )?;
+        self::forget_realm(db, &found.shown.account.owner)?;
     }
     db.execute_batch("PRAGMA secure_delete = OFF")?;
     Ok(true)
+}
+
+/// Of an owner who has no account any more.
+pub(super) fn forget_realm(db: &Connection, owner: &str) -> Result<()> {
+    db.prepare_cached(
+        "DELETE FROM owners WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = ?1)",
+    )?
+    .execute([owner])?;
+    Ok(())
 }
 
 pub(super) fn find(db: &Connection, id: &str) -> Result<Option<Found>> {
