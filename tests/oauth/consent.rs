@@ -1,5 +1,7 @@
 //! Consent from the first page to the grant: bound to who began it, used once.
 
+use std::time::Duration;
+
 use multipop::error::Status;
 use multipop::model::EventKind;
 use multipop::service::consent::AuthorizeRequest;
@@ -75,6 +77,21 @@ fn i11_a_repeated_callback_hears_the_first_answer_and_redeems_nothing() {
     assert_eq!(first.cause(), "consent.declined");
     let again = world.bring(&uri, SESSION);
     assert_eq!((again.result, again.text), (first.result, first.text));
+}
+
+#[test]
+fn i11_the_same_callback_in_two_processes_at_once_is_redeemed_once_and_answered_the_same() {
+    let world = World::entra();
+    let (uri, another) = (world.sign_in(ALICE), world.another());
+    world.idp.change(|s| s.faults = vec![Fault::new(At::Code, What::Slow(Duration::from_millis(500)))]);
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| world.bring(&uri, SESSION));
+        let second = scope.spawn(|| bring(&another, &uri, None, SESSION));
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    assert_eq!((&first.result, &second.result), (&Ok(()), &Ok(())));
+    assert_eq!(first.text, second.text);
+    assert_eq!(world.idp.journal().count("authorization_code"), 1);
 }
 
 #[test]
