@@ -9,7 +9,7 @@ use multipop::store::GrantSlot;
 use multipop_host::mock::idp::{At, Consent, Fault, IdToken, IssAnswer, OAuthError, What};
 use serde_json::json;
 
-use super::world::{ALICE, BOB, OTHER_SESSION, SESSION, World, bring};
+use super::world::{ALICE, BOB, Listener, OTHER_SESSION, SESSION, World, bring};
 
 #[test]
 fn a_consent_connects_the_mailbox() {
@@ -144,6 +144,22 @@ fn i11_a_mix_up_is_refused_before_the_code_is_sent_anywhere() {
     assert_eq!(world.bring(&elsewhere, SESSION).cause(), "callback.path");
     assert_eq!(world.idp.journal().count("authorization_code"), 0);
     assert_eq!(world.bring(&world.sign_in(ALICE), SESSION).result, Ok(()));
+}
+
+#[test]
+fn i11_issuers_that_answer_at_one_address_are_warned_of() {
+    let mut world = World::generic();
+    let warned = |world: &World| {
+        let mut listener = Listener::default();
+        world.instance.configure(&mut listener, &world.json.to_string()).unwrap();
+        listener.lines.iter().any(|line| line.contains("config.shared_redirect_uri providers=p,q"))
+    };
+    world.json["providers"]["q"] = world.json["providers"]["p"].clone();
+    assert!(!warned(&world), "one issuer tells its answers apart itself");
+    world.json["providers"]["q"]["issuer"] = json!("https://id.example.net");
+    assert!(warned(&world));
+    world.json["providers"]["q"]["redirect_uri"] = json!("https://mail.example.com/other");
+    assert!(!warned(&world));
 }
 
 #[test]
