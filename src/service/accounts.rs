@@ -162,6 +162,7 @@ fn meant(
             return Err(Error::rights());
         }
         rights::not_configured(row)?;
+        rights::not_withdrawn(actor, row)?;
     }
     let known = call.store.realm_of(owner)?;
     let named = form.realm.as_deref().filter(|_| *actor == Actor::Operator);

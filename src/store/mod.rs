@@ -170,6 +170,8 @@ pub struct AccountRow {
     pub account: Account,
     /// From the configuration, not put by a call.
     pub configured: bool,
+    /// The configuration named it once and does no more.
+    pub withdrawn: bool,
     /// Drawn at creation, never reused.
     pub number: [u8; 16],
     pub generation: u32,

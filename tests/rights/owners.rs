@@ -265,3 +265,19 @@ fn i14_an_owner_does_not_leave_his_realm_by_removing_his_accounts() {
     house.put(BOB, BOB, "b", mailbox()).unwrap();
     assert_eq!(house.one("b")["realm"], "default");
 }
+
+#[test]
+fn i14_an_owner_does_not_take_up_a_token_file_the_operator_withdrew() {
+    let house = House::new();
+    let mut config = house.config();
+    config["accounts"]["filed"] = json!({
+        "owner": ALICE, "token_file": "/run/token", "server": "pop.other.example:995", "user": "u",
+    });
+    house.configure(&config).unwrap();
+    house.configure(&house.config()).unwrap();
+    assert_eq!(house.one("filed")["enabled"], false);
+    let before = house.all();
+    let put = house.put(ALICE, ALICE, "filed", json!({ "user": "u" }));
+    refused(&house, put, Status::Rights, "rights.withdrawn", &before);
+    house.remove(ALICE, "filed").unwrap();
+}

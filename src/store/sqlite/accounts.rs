@@ -297,6 +297,7 @@ impl Columns {
             shown: AccountRow {
                 account: from_json(&self.meant)?,
                 configured: origin == Origin::Configuration,
+                withdrawn: origin == Origin::FormerConfiguration,
                 number: self.number,
                 generation: self.generation,
                 state: from_json(&self.state)?,
