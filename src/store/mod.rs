@@ -34,8 +34,9 @@ pub trait Store: Send + Sync {
     fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()>;
 
     /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist; `E_RIGHTS` for one
-    /// of the configuration.
-    fn remove_account(&self, id: &str) -> Result<bool>;
+    /// of the configuration. `forget_realm`: with the owner's last account goes what realm he belongs to. Never where
+    /// he removes it himself, or he could leave the realm the operator named.
+    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool>;
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
 
@@ -176,6 +177,8 @@ pub struct AccountRow {
     pub account: Account,
     /// From the configuration, not put by a call.
     pub configured: bool,
+    /// The configuration named it once and does no more.
+    pub withdrawn: bool,
     /// Drawn at creation, never reused.
     pub number: [u8; 16],
     pub generation: u32,

@@ -79,7 +79,8 @@ fn an_owner_hears_once_that_his_idle_grant_died() {
     for _ in 0..3 {
         let mut listener = Listener::default();
         world.instance.fetch_once(&mut listener, &request).0.unwrap();
-        needed += listener.events.iter().filter(|e| e.kind == EventKind::ConsentNeeded && e.account == "a").count();
+        needed +=
+            listener.events.iter().filter(|e| e.kind == EventKind::ConsentNeeded && e.account == "a").count();
         world.clock.pass(DAY);
     }
     assert_eq!(needed, 1);

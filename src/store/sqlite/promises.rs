@@ -15,8 +15,8 @@ impl Store for SqliteStore {
         self.write(Durability::Full, |db| accounts::put(db, &self.keys, account, cap, now))
     }
 
-    fn remove_account(&self, id: &str) -> Result<bool> {
-        let removed = self.write(Durability::Full, |db| accounts::remove(db, id))?;
+    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool> {
+        let removed = self.write(Durability::Full, |db| accounts::remove(db, id, forget_realm))?;
         if removed {
             // Old pages of the log may still hold what was removed. Another reader may stop this; closing does it then.
             let opened = self.opened.lock();
