@@ -155,16 +155,7 @@ async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<St
         None => Err(Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
             .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")),
         Some(found) if found.grant.dead => Err(over(row)),
-        Some(found) if !provider.vouches_for(found.grant.identity.as_ref()) => Err(Error::new(
-            Status::Consent,
-            "consent.other_issuer",
-            format!("the provider {:?} has another issuer now than when this account signed in", provider.id),
-        )
-        .advice(
-            "Sign in to the mailbox again. If nobody meant to change the provider, the operator must put its issuer \
-             back; the old sign-in is kept and then goes on.",
-        )),
-        Some(found) => Ok(found),
+        Some(found) => provider.vouch_for(found.grant.identity.as_ref()).map(|()| found),
     }
 }
 

@@ -35,7 +35,7 @@ async fn try_confirm(
     let id = row.account.id.clone();
     let pending = call.with_store(move |store| store.grant(&id, GrantSlot::Pending)).await?;
     let Some(pending) = pending.filter(|pending| {
-        pending.grant.provider == provider.id && provider.vouches_for(pending.grant.identity.as_ref())
+        pending.grant.provider == provider.id && provider.vouch_for(pending.grant.identity.as_ref()).is_ok()
     }) else {
         return Err(Error::new(
             Status::Callback,
