@@ -10,7 +10,7 @@ use multipop::error::Result;
 use multipop::service::check::CheckRequest;
 use multipop_host::mock::idp::{self, OAuthError, Settings};
 use multipop_host::mock::pki::Identity;
-use multipop_host::mock::pop3::{At, Fault, Script, Verb, What};
+use multipop_host::mock::pop3::{At, Fault, Script, Server, Transport, Verb, What};
 use serde_json::{Value, json};
 
 const STEPS: [&str; 8] = ["configuration", "dns", "tcp", "tls", "greeting", "token", "login", "uidl"];
@@ -144,7 +144,7 @@ fn a_server_that_is_down_today_and_worked_before() {
     let House { dir, pki, tokens, pop, clock, config, instance } = house;
     let (server, script) = (pop.address(), Script::dovecot());
     drop(pop);
-    let elsewhere = multipop_host::mock::pop3::Server::start(&pki, &tokens, script).unwrap();
+    let elsewhere = Server::start(&pki, &tokens, script).unwrap();
     assert_ne!(elsewhere.address(), server);
     let house = House { dir, pki, tokens, pop: elsewhere, clock, config, instance };
     assert_red(&alice(&house), "tcp", "connect.failed", "time");
@@ -169,6 +169,26 @@ fn a_certificate_of_another_name() {
     let signed = connected();
     show(&signed, |pki| &pki.wrong_name);
     assert_red(&alice(&signed.house), "tls", "tls.wrong_name", "operator");
+}
+
+#[test]
+fn stls_is_gone_through_too_and_its_absence_is_a_fault_of_tls() {
+    let mut house = House::new(Script::dovecot());
+    let clear = Server::builder(&house.tokens, Script::dovecot())
+        .identity(&house.pki.good)
+        .transport(Transport::Stls)
+        .start()
+        .unwrap();
+    let server = clear.address().to_string();
+    house.config["servers"] = json!([server]);
+    house.config["accounts"]["alice"]["server"] = json!(server);
+    house.config["accounts"]["alice"]["security"] = json!("stls");
+    house.configure().unwrap();
+    let found = alice(&house);
+    assert_eq!(found["ok"], true, "{found:#}");
+    assert_eq!(found["steps"][3]["note"], "TLSv1.3");
+    clear.change(|script| script.announce_stls = false);
+    assert_red(&alice(&house), "tls", "tls.stls_refused", "operator");
 }
 
 #[test]
