@@ -145,6 +145,12 @@ pub fn admin_consented() -> Error {
     )
 }
 
+/// The same, for the owner of a mailbox that is not connected.
+pub fn administrator_agreed() -> Error {
+    Error::new(Status::Consent, "consent.admin_granted", "the organisation's administrator has agreed")
+        .advice("Your administrator has agreed: press Authorise to sign in to your mailbox.")
+}
+
 /// RFC 6749 §5.2 and Microsoft's additions, as far as they decide anything.
 #[derive(Default)]
 struct Said<'a> {
