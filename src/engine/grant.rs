@@ -75,7 +75,7 @@ pub async fn ask(
         let answer = call.deadline.bound(https.send(request(provider, &proof)?)).await?;
         match token::read_token(provider, &answer, &provider.scope(), call.now()) {
             Ok(token) => return Ok(token),
-            Err(refusal) if refusal.wrong_secret => {
+            Err(refusal) if refusal.wrong_credential => {
                 first_refusal.get_or_insert(refusal);
             }
             Err(refusal) => return Err(refusal),

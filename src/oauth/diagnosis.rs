@@ -23,8 +23,8 @@ pub struct Refusal {
     pub error: Error,
     /// The grant is over: only a new consent helps. It is kept until that is stored.
     pub dead: bool,
-    /// The client secret was refused: another one may work.
-    pub wrong_secret: bool,
+    /// The application's secret or certificate was refused: another one may work.
+    pub wrong_credential: bool,
     /// A claims challenge the next authorization request must carry (PROTOCOL.md A.8).
     pub claims: Option<String>,
     /// The provider's own words. They may name the person: for the debug log only.
@@ -33,7 +33,7 @@ pub struct Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal { error, dead: false, wrong_secret: false, claims: None, description: String::new() }
+        Refusal { error, dead: false, wrong_credential: false, claims: None, description: String::new() }
     }
 }
 
@@ -230,7 +230,7 @@ fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
             .provider_code(said.code())
             .retry_after(verdict.wait_s),
         dead: said.error == "invalid_grant" && verdict.class == Class::User,
-        wrong_secret: said.error == "invalid_client",
+        wrong_credential: said.error == "invalid_client" || verdict.cause == "config.certificate",
         claims: (!said.claims.is_empty()).then(|| said.claims.to_owned()),
         description: printable(said.description, 400),
     })
