@@ -45,11 +45,11 @@ impl Named<'_> {
             Ok(all) if !all.is_empty() => Ok(all),
             Ok(_) => Err(self.config(
                 "holds no certificate",
-                "Put the authority's certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
+                "Put the certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
             )),
             Err(e) => Err(self.config(
                 format!("is not PEM: {e}"),
-                "Put the authority's certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
+                "Put the certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
             )),
         }
     }
@@ -82,6 +82,7 @@ impl Named<'_> {
 
     /// The first certificate of the file.
     pub fn certificate(&self) -> Result<Vec<u8>> {
+        // There is one, or there was an error.
         self.certificates().map(|all| all[0].to_vec())
     }
 

@@ -155,10 +155,11 @@ async fn obtain(
     }
 }
 
-/// One refresh, however slow: every credential its own request, and two to find the provider.
+/// One refresh, however slow: every credential its own request, and two where the provider is to be found.
 fn one_refresh(call: &Call, provider: &Provider) -> Duration {
     let each = u64::from(call.settings.config.timeouts.https_s);
-    Duration::from_secs(each * (provider.credentials.len() as u64 + 2) + 10)
+    let search = if provider.is_to_be_discovered() { 2 } else { 0 };
+    Duration::from_secs(each * (provider.credentials.len() as u64 + search) + 10)
 }
 
 /// The account's grant, if the provider has not ended it.

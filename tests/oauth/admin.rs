@@ -124,3 +124,20 @@ fn world_now(world: &World) -> u64 {
     use multipop::engine::call::Clock;
     world.clock.now()
 }
+
+#[test]
+fn an_answer_that_is_repeated_by_new_links_makes_nobody_try_faster() {
+    let world = World::entra();
+    world.connect();
+    let now = world_now(&world);
+    let failed = |state: &mut multipop::store::AccountState| {
+        state.outcome = Some(Outcome::AdminAction);
+        state.last_try = Some(now);
+        state.next_due = now + 86_400;
+    };
+    world.store().update_state("a", &mut |state| failed(state)).unwrap();
+    for _ in 0..2 {
+        world.bring(&agreed(&world), OTHER_SESSION);
+        assert_eq!(world.row("a").state.next_due, now + 30);
+    }
+}

@@ -22,6 +22,7 @@ pub fn no_session() -> [u8; 32] {
 }
 
 const PAGE: u32 = 500;
+const LEAST_PAUSE_S: u64 = 30;
 
 /// `asked` is the account the link was made for.
 pub async fn try_again(
@@ -111,7 +112,9 @@ impl Page {
             let grant = store.grant(&row.account.id, GrantSlot::Active)?.map(|stored| stored.grant);
             if grant.is_some_and(|grant| !grant.dead && grant.provider == whom.provider) {
                 store.update_state(&row.account.id, &mut |state| {
-                    state.next_due = 0;
+                    // Whoever has the link can answer it: nobody makes accounts try faster than this.
+                    let earliest = state.last_try.map_or(0, |last| last + LEAST_PAUSE_S);
+                    state.next_due = state.next_due.min(earliest);
                     state.failures = 0;
                 })?;
                 page.due += 1;
