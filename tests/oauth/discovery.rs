@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use multipop::engine::grant;
+use multipop::engine::{discovery, grant};
 use multipop::error::Status;
 use multipop::store::GrantSlot;
-use multipop_host::mock::idp::{At, Fault, IssAnswer, What};
+use multipop_host::mock::idp::{At, Client, ClientKey, Fault, IssAnswer, What};
 use serde_json::json;
 
 use super::world::{ALICE, SESSION, World};
@@ -162,6 +162,42 @@ fn i11_an_answer_without_iss_is_refused_where_the_provider_promised_one() {
     world.idp.change(|s| s.announce_iss = false);
     world.configure();
     world.connect();
+}
+
+#[test]
+fn many_accounts_ask_the_issuer_once() {
+    let world = undiscovered();
+    world
+        .call(|call| async move {
+            let provider = call.provider("p")?;
+            let ask = || discovery::located(&call, &provider);
+            let (one, two, three) = tokio::join!(ask(), ask(), ask());
+            assert_eq!(one?.token_endpoint()?, two?.token_endpoint()?);
+            three.map(drop)
+        })
+        .unwrap();
+    assert_eq!(world.idp.journal().count("discovery"), 1);
+}
+
+#[test]
+fn metadata_without_secrets_suits_an_application_with_a_certificate() {
+    let mut world = undiscovered();
+    let key = ClientKey::until(2100).unwrap();
+    let files =
+        (world.file("client.pem", &key.certificate_pem), world.file("client.key", &key.private_key_pem));
+    world.idp.change(|s| {
+        s.authentication_methods = vec!["private_key_jwt".into()];
+        let client = Client { secrets: Vec::new(), certificates: vec![key], redirect_uris: Vec::new() };
+        s.clients.insert(Client::ID.to_owned(), client);
+    });
+    refused(&world, Status::Config, "provider.authentication");
+    let p = world.provider().as_object_mut().unwrap();
+    p.remove("client_secret_files");
+    p.insert("certificate_file".into(), json!(files.0));
+    p.insert("private_key_file".into(), json!(files.1));
+    world.configure();
+    world.connect();
+    assert_eq!(world.idp.journal().count("private_key_jwt"), 1);
 }
 
 #[test]
