@@ -4,6 +4,7 @@ pub mod call;
 pub mod commit;
 pub mod deadline;
 pub mod depart;
+pub mod discovery;
 pub mod examine;
 pub mod files;
 pub mod grant;
