@@ -142,7 +142,8 @@ async fn obtain(
                 Status::Transient,
                 "grant.busy",
                 "another process is still refreshing this sign-in",
-            );
+            )
+            .advice("multipop tries again by itself; nothing needs to be done.");
             return unexpired(call, row, provider, refused, error).await.map(Some);
         }
         call.deadline

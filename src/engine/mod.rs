@@ -1,6 +1,7 @@
 //! The workshop: everything that happens during one call.
 
 pub mod call;
+pub mod check;
 pub mod commit;
 pub mod deadline;
 pub mod depart;
