@@ -334,7 +334,9 @@ typedef struct multipop_authorize {
 #define MULTIPOP_AUTHORIZE_INIT                                                                                    \
     { (uint32_t)sizeof(multipop_authorize_t), 0, NULL, NULL, NULL }
 
-/* Starts a consent; `*out` is the URL to send the browser to (302). It is good for a quarter of an hour.
+/* Starts a consent; `*out` is the URL to send the browser to (302). It is good for a quarter of an hour. An
+ * administrator's (MULTIPOP_AUTHORIZE_ADMIN_CONSENT) is good for seven days, once, and may be forwarded to him: its
+ * answer is taken in any session, names no account, connects none, and ends with E_CONSENT, consent.admin_granted.
  * E_RIGHTS, E_CONFIG, E_STORE; where the provider's addresses must be discovered: E_PROVIDER, E_TRANSIENT,
  * E_CANCELLED. */
 multipop_status_t multipop_authorize_url(multipop_t *mp, const multipop_authorize_t *request, char **out,

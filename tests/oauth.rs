@@ -1,13 +1,19 @@
 //! OAuth 2.0: providers, addresses, answers and causes without a network; consent and grants with a mock provider.
 
+#[path = "oauth/admin.rs"]
+mod admin;
 #[path = "oauth/authorize.rs"]
 mod authorize;
 #[path = "oauth/callback.rs"]
 mod callback;
 #[path = "oauth/consent.rs"]
 mod consent;
+#[path = "oauth/credentials.rs"]
+mod credentials;
 #[path = "oauth/diagnosis.rs"]
 mod diagnosis;
+#[path = "oauth/discovery.rs"]
+mod discovery;
 #[path = "oauth/grant.rs"]
 mod grant;
 #[path = "oauth/identity.rs"]
@@ -27,8 +33,9 @@ mod token;
 #[path = "oauth/world.rs"]
 mod world;
 
-use multipop::config::ProviderConfig;
+use multipop::config::{Cloud, ProviderConfig};
 use multipop::error::Error;
+use multipop::oauth::credential::Proof;
 use multipop::oauth::provider::{Loaded, Profile, Provider};
 use multipop::secret::Secret;
 
@@ -41,6 +48,7 @@ pub fn config(profile: Profile) -> ProviderConfig {
         id: "p".into(),
         realm: "default".into(),
         profile,
+        cloud: Cloud::default(),
         tenant: None,
         authority: None,
         issuer: None,
@@ -49,14 +57,20 @@ pub fn config(profile: Profile) -> ProviderConfig {
         admin_consent_endpoint: None,
         revocation_endpoint: None,
         client_id: "client-1".into(),
+        certificates: Vec::new(),
         client_secret_files: vec!["/etc/multipop/secret".into()],
         client_authentication: None,
+        assertion_algorithm: None,
         redirect_uri: "https://mail.example.com/callback".into(),
         response_mode: None,
         scopes: None,
         pop_scope_suffix: None,
         authorize_parameters: Vec::new(),
-        servers: profile.servers().iter().map(|(host, port)| ((*host).to_owned(), *port)).collect(),
+        servers: profile
+            .servers(Cloud::default())
+            .iter()
+            .map(|(host, port)| ((*host).to_owned(), *port))
+            .collect(),
         mechanism: None,
         mechanism_unlisted: None,
         initial_response: None,
@@ -81,8 +95,13 @@ pub fn secret(text: &str) -> Secret {
     Secret::new(text.to_owned())
 }
 
+/// What a request proves itself with, where that is a secret.
+pub fn by_secret(provider: &Provider, text: &str) -> Proof {
+    Proof::Secret(secret(text), provider.client_authentication)
+}
+
 pub fn prove(config: &ProviderConfig) -> Result<Provider, Error> {
-    let loaded = Loaded { client_secrets: vec![secret("s3cr~et+/=")], extra_roots: Vec::new() };
+    let loaded = Loaded { client_secrets: vec![secret("s3cr~et+/=")], ..Loaded::default() };
     Provider::new(config, loaded)
 }
 

@@ -12,6 +12,7 @@ use crate::model::{Account, AccountLimits, DeletePolicy, FirstFetch, Pipelining}
 
 mod account;
 mod act;
+mod credentials;
 mod field;
 mod json;
 mod meant;
@@ -23,7 +24,8 @@ pub mod words;
 
 pub use account::{AccountForm, to_json};
 pub use act::Act;
-pub use profile::Profile;
+pub use credentials::CertificateFiles;
+pub use profile::{Cloud, Profile};
 pub use read::Source;
 
 #[derive(Debug, Clone, Serialize)]
@@ -126,6 +128,7 @@ pub struct ProviderConfig {
     pub id: String,
     pub realm: String,
     pub profile: Profile,
+    pub cloud: Cloud,
     pub tenant: Option<String>,
     /// Replaces the profile's `https://login.microsoftonline.com`.
     pub authority: Option<String>,
@@ -135,10 +138,14 @@ pub struct ProviderConfig {
     pub admin_consent_endpoint: Option<String>,
     pub revocation_endpoint: Option<String>,
     pub client_id: String,
+    /// Tried before any secret, the first first.
+    pub certificates: Vec<CertificateFiles>,
     /// Files that hold a secret each; the first is tried first.
     pub client_secret_files: Vec<PathBuf>,
-    /// `post` or `basic`.
+    /// `post` or `basic` (how a secret is sent), or `private_key_jwt`.
     pub client_authentication: Option<String>,
+    /// `PS256` or `RS256`.
+    pub assertion_algorithm: Option<String>,
     pub redirect_uri: String,
     /// `query` or `form_post`.
     pub response_mode: Option<String>,

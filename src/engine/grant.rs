@@ -10,10 +10,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::call::Call;
+use super::discovery;
 use super::line::Line;
 use super::token_file;
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
+use crate::oauth::assertion::JTI_BYTES;
+use crate::oauth::credential::Proof;
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, HttpRequest, Token};
@@ -57,25 +60,36 @@ pub async fn renew_after_refusal(call: &Call, row: &AccountRow, used: &Access) -
     obtain(call, row, &provider, Some(used.version)).await
 }
 
-/// Sends a token request, with the next client secret where one is refused (roll-over).
+/// Sends a token request, with the next credential where one is refused (roll-over). `request` is given the provider
+/// with its endpoints.
 pub async fn ask(
     call: &Call,
     provider: &Provider,
-    request: impl Fn(&Secret) -> Result<HttpRequest>,
+    request: impl Fn(&Provider, &Proof) -> Result<HttpRequest>,
 ) -> std::result::Result<Token, Box<Refusal>> {
+    let provider = &*discovery::located(call, provider).await?;
     let https = call.https(provider)?;
     let mut first_refusal = None;
-    for client_secret in &provider.client_secrets {
-        let answer = call.deadline.bound(https.send(request(client_secret)?)).await?;
+    for credential in provider.credentials.iter() {
+        let proof = credential.prove(provider, call.now(), &jti()?)?;
+        let answer = call.deadline.bound(https.send(request(provider, &proof)?)).await?;
         match token::read_token(provider, &answer, &provider.scope(), call.now()) {
             Ok(token) => return Ok(token),
-            Err(refusal) if refusal.wrong_secret => {
+            Err(refusal) if refusal.wrong_credential => {
                 first_refusal.get_or_insert(refusal);
             }
             Err(refusal) => return Err(refusal),
         }
     }
-    Err(first_refusal.unwrap_or_else(|| Error::bug("a provider without a client secret").into()))
+    Err(first_refusal.unwrap_or_else(|| Error::bug("a provider without a credential").into()))
+}
+
+/// From the operating system each time: two children of one parent never draw the same.
+fn jti() -> Result<[u8; JTI_BYTES]> {
+    let mut bytes = [0; JTI_BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::new(Status::Resources, "resources.random", e.to_string()))?;
+    Ok(bytes)
 }
 
 async fn from_file(path: &Path) -> Result<Access> {
@@ -142,10 +156,11 @@ async fn obtain(
     }
 }
 
-/// One refresh, however slow: every client secret its own request.
+/// One refresh, however slow: every credential its own request, and two where the provider is to be found.
 fn one_refresh(call: &Call, provider: &Provider) -> Duration {
     let each = u64::from(call.settings.config.timeouts.https_s);
-    Duration::from_secs(each * provider.client_secrets.len().max(1) as u64 + 10)
+    let search = if provider.is_to_be_discovered() { 2 } else { 0 };
+    Duration::from_secs(each * (provider.credentials.len() as u64 + search) + 10)
 }
 
 /// The account's grant, if the provider has not ended it.
@@ -153,11 +168,19 @@ async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<St
     let id = row.account.id.clone();
     let found = call.with_store(move |store| store.grant(&id, GrantSlot::Active)).await?;
     match found.filter(|found| found.grant.provider == provider.id) {
-        None => Err(Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
-            .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")),
+        None => Err(nobody(row)),
         Some(found) if found.grant.dead => Err(over(row)),
         Some(found) => provider.vouch_for(found.grant.identity.as_ref()).map(|()| found),
     }
+}
+
+fn nobody(row: &AccountRow) -> Error {
+    let agreed = diagnosis::administrator_agreed();
+    if row.state.cause == agreed.cause {
+        return agreed;
+    }
+    Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
+        .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")
 }
 
 /// What ended a grant was said when it ended, and is still shown.
@@ -267,8 +290,7 @@ async fn refresh(
     let Some(refresh_token) = &stored.grant.refresh_token else {
         return Ok(None);
     };
-    let asked =
-        ask(call, provider, |client_secret| token::refresh(provider, client_secret, refresh_token)).await;
+    let asked = ask(call, provider, |provider, proof| token::refresh(provider, proof, refresh_token)).await;
     let now = call.now();
     let grant = match asked {
         Ok(token) => renewed(stored.grant, token, now),

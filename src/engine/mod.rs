@@ -5,6 +5,7 @@ pub mod check;
 pub mod commit;
 pub mod deadline;
 pub mod depart;
+pub mod discovery;
 pub mod examine;
 pub mod files;
 pub mod grant;

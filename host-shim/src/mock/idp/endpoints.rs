@@ -160,10 +160,7 @@ fn answer(
 
 /// OpenID Connect Discovery §3, RFC 8414 §2; as Entra, with the literal `{tenantid}` where it has that.
 fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
-    let base = match settings.entra_tenant {
-        Some(_) => format!("{}/{segment}/oauth2/v2.0", shared.base),
-        None => shared.base.clone(),
-    };
+    let base = shared.endpoints(settings, segment);
     let keys = match settings.entra_tenant {
         Some(_) => format!("{}/{segment}/discovery/v2.0/keys", shared.base),
         None => format!("{base}/jwks"),
@@ -180,7 +177,7 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
         "subject_types_supported": ["pairwise"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": settings.authentication_methods,
         "code_challenge_methods_supported": ["S256"],
     });
     if settings.entra_tenant.is_none() {
@@ -195,10 +192,11 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
 
 /// As a provider that wants to be helpful to whoever reads the log.
 fn echo(status: u16, form: &Form, head: &http::request::Parts, journal: &Journal) -> Reply {
-    let given: Vec<(&str, &str)> = ["client_secret", "code", "code_verifier", "refresh_token"]
-        .into_iter()
-        .filter_map(|name| Some((name, form.get(name)?)))
-        .collect();
+    let given: Vec<(&str, &str)> =
+        ["client_secret", "client_assertion", "code", "code_verifier", "refresh_token"]
+            .into_iter()
+            .filter_map(|name| Some((name, form.get(name)?)))
+            .collect();
     given.iter().for_each(|(_, secret)| journal.shown(secret));
     let plain = given.iter().map(|(_, secret)| *secret).collect::<Vec<_>>();
     let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&given).finish();

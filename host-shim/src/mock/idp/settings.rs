@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::faults::Fault;
+use crate::mock::pki::ClientKey;
 
 /// The behaviour of a provider. [`Settings::generic`] and [`Settings::entra`] are the ones to start from.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Settings {
     pub token_prefix: String,
     /// Discovery names this issuer.
     pub announced_issuer: Option<String>,
+    /// As discovery lists them.
+    pub authentication_methods: Vec<String>,
     pub faults: Vec<Fault>,
 }
 
@@ -72,6 +75,9 @@ impl Settings {
             token_length: 0,
             token_prefix: String::new(),
             announced_issuer: None,
+            authentication_methods: ["client_secret_post", "private_key_jwt", "client_secret_basic"]
+                .map(str::to_owned)
+                .into(),
             faults: Vec::new(),
         }
     }
@@ -112,6 +118,8 @@ impl Settings {
 pub struct Client {
     /// Good ones; two live at once for roll-over. Empty: a public client.
     pub secrets: Vec<String>,
+    /// Certificates it may sign assertions with (`private_key_jwt`).
+    pub certificates: Vec<ClientKey>,
     /// Compared to the byte. Empty: any.
     pub redirect_uris: Vec<String>,
 }
@@ -123,7 +131,11 @@ impl Client {
 
 impl Default for Client {
     fn default() -> Client {
-        Client { secrets: vec![Client::SECRET.to_owned()], redirect_uris: Vec::new() }
+        Client {
+            secrets: vec![Client::SECRET.to_owned()],
+            certificates: Vec::new(),
+            redirect_uris: Vec::new(),
+        }
     }
 }
 

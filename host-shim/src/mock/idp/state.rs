@@ -1,6 +1,6 @@
 //! What the provider remembers: codes, and families of refresh tokens (RFC 9700 §4.14.2).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::TokenTable;
 use super::journal::Journal;
@@ -35,6 +35,8 @@ pub(super) struct State {
     codes: HashMap<String, Code>,
     refresh: HashMap<String, Refresh>,
     families: Vec<Family>,
+    /// The `jti` of every assertion shown.
+    pub assertions: HashSet<String>,
 }
 
 struct Refresh {

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded::parse;
 
+use super::assertion;
 use super::faults::OAuthError;
 use super::jwt::{Subject, encode, id_token};
 use super::reply::Reply;
@@ -43,7 +44,7 @@ pub(super) fn token(
     form: &Form,
     headers: &HeaderMap,
 ) -> Reply {
-    for name in ["client_secret", "code", "code_verifier", "refresh_token"] {
+    for name in ["client_secret", "client_assertion", "code", "code_verifier", "refresh_token"] {
         if let Some(secret) = form.get(name) {
             shared.journal.shown(secret);
         }
@@ -52,7 +53,7 @@ pub(super) fn token(
     let answer = if form.doubled {
         Err(OAuthError::new("invalid_request").description("a parameter stands twice"))
     } else {
-        authenticate(shared, settings, form, headers).and_then(|client| match grant_type {
+        authenticate(shared, settings, segment, form, headers).and_then(|client| match grant_type {
             "authorization_code" => by_code(shared, settings, segment, form, &client),
             "refresh_token" => by_refresh(shared, settings, form, &client),
             _ => Err(OAuthError::new("unsupported_grant_type")),
@@ -89,6 +90,7 @@ pub(super) fn introspect(shared: &Shared, token: &str) -> Reply {
 fn authenticate(
     shared: &Shared,
     settings: &Settings,
+    segment: &str,
     form: &Form,
     headers: &HeaderMap,
 ) -> Result<String, OAuthError> {
@@ -114,8 +116,27 @@ fn authenticate(
         None => OAuthError::new("invalid_client"),
     };
     let client = settings.clients.get(&id).ok_or_else(|| wrong(700_016))?;
+    if let Some(assertion) = form.get("client_assertion") {
+        if secret.is_some() || form.get("client_assertion_type") != Some(assertion::JWT_BEARER) {
+            shared.journal.violation("client authentication twice, or an assertion without its type");
+            return Err(OAuthError::new("invalid_request"));
+        }
+        let audience = format!("{}/token", shared.endpoints(settings, segment));
+        let expected =
+            assertion::Expected { client: &id, audience: &audience, certificates: &client.certificates };
+        let jti = assertion::verify(assertion, &expected).map_err(|why| {
+            shared.journal.line(format!("assertion refused: {why:?}"));
+            wrong(why.number())
+        })?;
+        if !shared.state.lock().assertions.insert(jti) {
+            shared.journal.violation("an assertion was shown twice");
+            return Err(wrong(50_013));
+        }
+        shared.journal.counted("private_key_jwt");
+        return Ok(id);
+    }
     match secret {
-        None if client.secrets.is_empty() => Ok(id),
+        None if client.secrets.is_empty() && client.certificates.is_empty() => Ok(id),
         None => Err(wrong(7_000_218)),
         Some(_) if client.secrets.is_empty() => Err(wrong(700_025)),
         Some(secret) if client.secrets.contains(&secret) => Ok(id),
