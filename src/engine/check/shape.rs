@@ -7,6 +7,7 @@ use super::Shape;
 use crate::engine::call::Call;
 use crate::error::{Error, Result, Status};
 use crate::model::TokenSource;
+use crate::oauth::credential::Credential;
 use crate::oauth::provider::{Provider, is_guid};
 use crate::store::AccountRow;
 
@@ -32,7 +33,11 @@ fn secrets_are_no_ids(provider: &Arc<Provider>) -> Result<()> {
     if !provider.profile.is_microsoft() {
         return Ok(());
     }
-    let Some(at) = provider.client_secrets.iter().position(|secret| is_guid(secret.expose())) else {
+    let secrets = provider.credentials.iter().filter_map(|credential| match credential {
+        Credential::Secret(secret) => Some(secret),
+        Credential::Certificate(_) => None,
+    });
+    let Some(at) = secrets.into_iter().position(|secret| is_guid(secret.expose())) else {
         return Ok(());
     };
     Err(Error::new(
