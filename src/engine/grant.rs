@@ -36,6 +36,7 @@ pub struct Access {
 pub async fn access(call: &Call, row: &AccountRow) -> Result<Access> {
     let provider = match &row.account.source {
         TokenSource::File(path) => return from_file(path).await,
+        TokenSource::Password(_) => return Err(no_token()),
         TokenSource::Provider(id) => call.provider(id)?,
     };
     let found = obtain(call, row, &provider, None).await?;
@@ -52,6 +53,7 @@ pub async fn renew_after_refusal(call: &Call, row: &AccountRow, used: &Access) -
             let now = from_file(path).await?;
             return Ok((now.token != used.token).then_some(now));
         }
+        TokenSource::Password(_) => return Err(no_token()),
         TokenSource::Provider(id) => call.provider(id)?,
     };
     obtain(call, row, &provider, Some(used.version)).await
@@ -76,6 +78,10 @@ pub async fn ask(
         }
     }
     Err(first_refusal.unwrap_or_else(|| Error::bug("a provider without a client secret").into()))
+}
+
+fn no_token() -> Error {
+    Error::bug("a token was asked for an account with a password")
 }
 
 async fn from_file(path: &Path) -> Result<Access> {
