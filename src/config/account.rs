@@ -98,12 +98,15 @@ impl AccountForm {
             ("token_file", self.token_file.is_some()),
             ("sign_in", self.sign_in.is_some()),
         ];
-        let (strangers, why) = match self.classic {
-            true => (of_tokens, "an account with a password (use_oauth is false) has none"),
-            false => (of_passwords, "only an account with \"use_oauth\": false has one"),
-        };
-        if let Some((name, _)) = strangers.into_iter().find(|(_, named)| *named) {
-            return Err(self.fault(name, why));
+        let strangers = if self.classic { of_tokens } else { of_passwords };
+        match strangers.into_iter().find(|(_, named)| *named) {
+            Some((name, _)) if self.classic => {
+                return Err(self.fault("use_oauth", format!("an account with a password has no {name}")));
+            }
+            Some((name, _)) => {
+                return Err(self.fault(name, "only an account with \"use_oauth\": false has this member"));
+            }
+            None => {}
         }
         if self.classic && origin == Origin::Configuration && self.password_file.is_none() {
             return Err(
