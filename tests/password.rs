@@ -193,7 +193,7 @@ fn a_refused_password_is_the_users_to_mend_and_is_not_hammered() {
             fetch(&house);
         }
         assert_eq!(house.pop.journal().refusals(), 3, "three in a row, then it waits, whoever asks");
-        assert_eq!(house.act("alice", json!({ "verb": "resume" })).is_ok(), true);
+        house.act("alice", json!({ "verb": "resume" })).unwrap();
         // The same password again, or another interval, is no other password.
         put(&house, OPERATOR, json!({ "password": PASSWORD })).unwrap();
         put(&house, OPERATOR, json!({ "interval_s": 900 })).unwrap();
@@ -263,11 +263,8 @@ fn a_put_without_a_password_keeps_it_for_the_same_server_and_user_only() {
         assert_eq!(error.status, Status::Argument, "{bad}");
     }
     let token = json!({ "token_file": "/run/token", "server": "127.0.0.1:9", "user": USER });
-    assert_eq!(
-        house.instance.account_put(&mut host, OPERATOR, OWNER, "alice", &token.to_string()).is_err(),
-        true,
-        "an unlisted server takes no token"
-    );
+    let put = house.instance.account_put(&mut host, OPERATOR, OWNER, "alice", &token.to_string());
+    assert!(put.is_err(), "an unlisted server takes no token");
 }
 
 #[test]

@@ -27,7 +27,7 @@ enum Step {
     Named,
     /// `client-final` was sent; what the server must answer to prove that it knows the password.
     Shown {
-        key: hmac::Key,
+        key: Box<hmac::Key>,
         message: Vec<u8>,
     },
     Proved,
@@ -110,7 +110,7 @@ impl Scram {
         let both = client_key.as_ref().iter().zip(signature.as_ref());
         let proof = Zeroizing::new(both.map(|(key, signed)| key ^ signed).collect::<Vec<u8>>());
         let last = Zeroizing::new(format!("{without_proof},p={}", STANDARD.encode(&*proof)));
-        let key = hmac::Key::new(hmac::HMAC_SHA256, server_key.as_ref());
+        let key = Box::new(hmac::Key::new(hmac::HMAC_SHA256, server_key.as_ref()));
         Ok((Step::Shown { key, message }, encode(last.as_bytes())))
     }
 }
