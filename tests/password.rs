@@ -213,6 +213,30 @@ fn a_refused_password_is_the_users_to_mend_and_is_not_hammered() {
 }
 
 #[test]
+fn a_password_given_during_a_visit_is_not_blamed_for_the_one_before() {
+    let house = house(Script::classic(&["PLAIN"]));
+    house.tokens.revoke(PASSWORD);
+    fetch(&house);
+    fetch(&house);
+    let neighbour = house.neighbour();
+    let json = account(&house, json!({ "password": OTHER })).to_string();
+    let mut sink = Recorder::default();
+    sink.on_event = Some(Box::new(move |event| {
+        if event.kind == EventKind::AccountBegin {
+            neighbour.account_put(&mut Recorder::default(), OPERATOR, OWNER, "alice", &json).unwrap();
+        }
+    }));
+    assert_eq!(cause(&house.fetch(&mut sink).0), "password.refused");
+    // Due at once, as every new password is.
+    let (status, report) = house::fetch(&house.instance, &mut Recorder::default(), None, false);
+    assert_eq!((cause(&status), report.accounts_tried), ("ok", 1));
+    fetch(&house);
+    assert_eq!(house.pop.journal().refusals(), 5);
+    house.tokens.accept(OTHER, USER);
+    assert_eq!(fetch(&house).0, "ok");
+}
+
+#[test]
 fn a_no_that_is_not_about_the_password_counts_for_nothing() {
     let house = house(Script::classic(&["PLAIN"]));
     for (said, expected) in [
