@@ -12,6 +12,8 @@ mod diagnosis;
 mod grant;
 #[path = "oauth/identity.rs"]
 mod identity;
+#[path = "oauth/keep.rs"]
+mod keep;
 #[path = "oauth/names.rs"]
 mod names;
 #[path = "oauth/network.rs"]

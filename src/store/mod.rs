@@ -61,8 +61,9 @@ pub trait Store: Send + Sync {
     }
 
     /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist; `E_RIGHTS` for one
-    /// of the configuration.
-    fn remove_account(&self, id: &str) -> Result<bool>;
+    /// of the configuration. `forget_realm`: with the owner's last account goes what realm he belongs to. Never where
+    /// he removes it himself, or he could leave the realm the operator named.
+    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool>;
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
 
@@ -107,6 +108,11 @@ pub trait Store: Send + Sync {
 
     /// What an account without OAuth logs in with.
     fn password(&self, account: &str) -> Result<Option<StoredPassword>>;
+    /// Accounts whose active grant was last refreshed so long ago that it must be kept from dying of idleness
+    /// (`KEEP_GRANT_S`), the longest first, as ids; paused and disabled ones too.
+    fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>>;
+    /// Not again before `at`.
+    fn put_off_keeping(&self, account: &str, at: UnixTime) -> Result<()>;
 
     // --- consents under way ---
 
@@ -200,6 +206,8 @@ pub struct AccountRow {
     pub account: Account,
     /// From the configuration, not put by a call.
     pub configured: bool,
+    /// The configuration named it once and does no more.
+    pub withdrawn: bool,
     /// Drawn at creation, never reused.
     pub number: [u8; 16],
     pub generation: u32,
