@@ -69,18 +69,29 @@ impl Account {
     pub fn provider(&self) -> Option<&str> {
         match &self.source {
             TokenSource::Provider(id) => Some(id),
-            TokenSource::File(_) => None,
+            TokenSource::File(_) | TokenSource::Password(_) => None,
         }
     }
 }
 
-/// Where the access token comes from.
+/// Where the access token comes from, or what stands in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenSource {
     /// A provider of the configuration, by id: consent, refresh, rotation are ours.
     Provider(String),
     /// A file somebody else keeps fresh; the operator's only.
     File(PathBuf),
+    /// No token: a password, sealed in the store.
+    Password(Classic),
+}
+
+/// A server that knows passwords only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Classic {
+    /// APOP may be used where the server has nothing better.
+    pub apop: bool,
+    /// An owner chose the server: it is dialled at public addresses only, unless the operator lists it.
+    pub owners_choice: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -93,6 +93,13 @@ fn cases() -> Vec<(bool, Value)> {
         account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         accounts(account)
     };
+    let classic = |more: Value| {
+        let mut account = json!({
+            "owner": "o", "user": "u", "use_oauth": false, "server": "pop.example.net:995", "password_file": "/p",
+        });
+        account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        account
+    };
     let mut cases = vec![
         (true, base()),
         (true, with("/accounts", Value::Null)),
@@ -182,6 +189,25 @@ fn cases() -> Vec<(bool, Value)> {
         (false, account(json!({ "user": " a" }))),
         (false, account(json!({ "use_oauth": false }))),
         (true, account(json!({ "use_oauth": true }))),
+        (true, accounts(classic(json!({})))),
+        (true, accounts(classic(json!({ "apop": true, "security": "stls" })))),
+        (false, accounts(classic(json!({ "password": "of-alice" })))),
+        (false, accounts(classic(json!({ "password_file": "of-alice" })))),
+        (false, accounts(classic(json!({ "sign_in": "v" })))),
+        (false, accounts(classic(json!({ "provider": "m365" })))),
+        (false, accounts(classic(json!({ "token_file": "/run/token" })))),
+        (false, accounts(classic(json!({ "use_oauth": true })))),
+        (
+            false,
+            accounts(
+                json!({ "owner": "o", "user": "u", "use_oauth": false, "server": "pop.example.net:995" }),
+            ),
+        ),
+        (false, accounts(json!({ "owner": "o", "user": "u", "use_oauth": false, "password_file": "/p" }))),
+        (false, account(json!({ "password_file": "/p" }))),
+        (false, account(json!({ "apop": true }))),
+        (true, with("/owners", json!({ "classic_servers": true }))),
+        (false, with("/owners", json!({ "classic_servers": "yes" }))),
         (false, account(json!({ "token_file": "/run/token" }))),
         (false, accounts(json!({ "owner": "o", "user": "u" }))),
         (false, accounts(json!({ "owner": "o", "user": "u", "token_file": "/run/token" }))),

@@ -11,6 +11,8 @@ mod listings;
 mod login;
 #[path = "protocol/messages.rs"]
 mod messages;
+#[path = "protocol/password.rs"]
+mod password;
 #[path = "protocol/pipelining.rs"]
 mod pipelining;
 #[path = "protocol/replies.rs"]

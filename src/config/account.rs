@@ -8,6 +8,7 @@ use super::field::{Field, Members};
 use super::json::Read;
 use super::words;
 use crate::model::{Account, DeletePolicy, FirstFetch, Pipelining, Security, TokenSource};
+use crate::secret::Secret;
 
 /// The members of an account's JSON, `None` where it does not name one.
 #[derive(Debug, Default)]
@@ -19,6 +20,13 @@ pub struct AccountForm {
     pub deliver_to: Option<String>,
     pub provider: Option<String>,
     pub token_file: Option<PathBuf>,
+    /// `use_oauth` is false.
+    pub classic: bool,
+    pub apop: Option<bool>,
+    /// In a call.
+    pub password: Option<Secret>,
+    /// In the configuration.
+    pub password_file: Option<PathBuf>,
     pub server: Option<(String, u16)>,
     pub security: Option<Security>,
     pub user: String,
@@ -37,7 +45,7 @@ pub struct AccountForm {
 pub(super) const INTERVAL_S: std::ops::RangeInclusive<u32> = 10..=30 * 86_400;
 
 impl AccountForm {
-    pub(super) fn read(members: &mut Members) -> Read<AccountForm> {
+    pub(super) fn read(members: &mut Members, origin: Origin) -> Read<AccountForm> {
         let mut form = AccountForm { path: members.path.clone(), at: members.at, ..AccountForm::default() };
         let mut take = |name: &'static str| {
             let field = members.take(name)?;
@@ -61,20 +69,59 @@ impl AccountForm {
             (form.max_message_bytes, form.session_messages, form.session_s) = read_limits(&mut limits)?;
             limits.finish()?;
         }
-        if let Some(use_oauth) = take("use_oauth")
-            && !use_oauth.boolean()?
-        {
-            return Err(use_oauth.fault(
-                "accounts with a password are not supported yet; leave use_oauth out, or set it to true",
-            ));
+        form.classic = !take("use_oauth").map_or(Ok(true), |field| field.boolean())?;
+        form.apop = take("apop").map(|field| field.boolean()).transpose()?;
+        match origin {
+            Origin::Call => form.password = take("password").map(words::password).transpose()?,
+            Origin::Configuration => {
+                form.password_file = take("password_file").map(|field| words::path(&field)).transpose()?;
+            }
         }
         let user = members.need("user", "the mailbox's user name, such as alice@contoso.example")?;
         form.user = words::mailbox_name(&user)?;
         if form.provider.is_some() && form.token_file.is_some() {
             return Err(form.fault("token_file", "an account has a provider or a token_file, not both"));
         }
+        form.refuse_mixture(origin)?;
         Ok(form)
     }
+
+    /// A password and a token are never each other's stand-in.
+    fn refuse_mixture(&self, origin: Origin) -> Read<()> {
+        let of_passwords = [
+            ("password", self.password.is_some()),
+            ("password_file", self.password_file.is_some()),
+            ("apop", self.apop.is_some()),
+        ];
+        let of_tokens = [
+            ("provider", self.provider.is_some()),
+            ("token_file", self.token_file.is_some()),
+            ("sign_in", self.sign_in.is_some()),
+        ];
+        let strangers = if self.classic { of_tokens } else { of_passwords };
+        match strangers.into_iter().find(|(_, named)| *named) {
+            Some((name, _)) if self.classic => {
+                return Err(self.fault("use_oauth", format!("an account with a password has no {name}")));
+            }
+            Some((name, _)) => {
+                return Err(self.fault(name, "only an account with \"use_oauth\": false has this member"));
+            }
+            None => {}
+        }
+        if self.classic && origin == Origin::Configuration && self.password_file.is_none() {
+            return Err(
+                self.fault("password_file", "this member is missing: the file that holds the password")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Where an account's JSON stands: a secret stands in a call's, and never in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Call,
+    Configuration,
 }
 
 pub(super) fn realm_name(field: &Field) -> Read<String> {
@@ -102,6 +149,10 @@ pub fn to_json(account: &Account, shown_file: bool) -> Map<String, Json> {
         TokenSource::Provider(id) => set("provider", json!(id)),
         TokenSource::File(path) if shown_file => set("token_file", json!(path)),
         TokenSource::File(_) => {}
+        TokenSource::Password(classic) => {
+            set("use_oauth", json!(false));
+            set("apop", json!(classic.apop));
+        }
     }
     set("server", json!(words::server_text(&account.server)));
     set(

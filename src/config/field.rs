@@ -154,9 +154,10 @@ impl Members {
             return Ok(());
         };
         if name == "client_secret" || name == "password" {
-            return Err(field.fault(
-                "secrets never stand in a configuration; write it to a file and name that file as client_secret_file",
-            ));
+            let member = if name == "password" { "password_file" } else { "client_secret_file" };
+            return Err(field.fault(format!(
+                "secrets never stand in a configuration; write it to a file and name that file as {member}"
+            )));
         }
         let nearest = self
             .known

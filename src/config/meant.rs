@@ -6,7 +6,7 @@
 use super::account::AccountForm;
 use super::json::{Fault, Read, below};
 use super::{Config, ProviderConfig};
-use crate::model::{Account, AccountLimits, Security, Server, TokenSource};
+use crate::model::{Account, AccountLimits, Classic, Security, Server, TokenSource};
 
 /// Whose account it is, and what of it stands already.
 pub(super) struct Frame<'a> {
@@ -32,6 +32,7 @@ impl AccountForm {
             return Err(self.fault("realm", format!("there is no realm {:?}", frame.realm)));
         }
         let (source, servers) = match (&self.provider, &self.token_file) {
+            _ if self.classic => (self.classic(false), Vec::new()),
             (Some(id), _) => {
                 let provider = self.provider_of(config, id, frame.realm)?;
                 (TokenSource::Provider(id.clone()), provider.servers.clone())
@@ -53,11 +54,12 @@ impl AccountForm {
         let may_go_there = match &source {
             TokenSource::Provider(_) => servers.contains(&(host.clone(), port)),
             TokenSource::File(_) => config.may_take_token_files(&host, port),
+            TokenSource::Password(_) => true,
         };
         if !may_go_there {
             let listed = match &source {
                 TokenSource::Provider(id) => format!("{}.servers", below("providers", id)),
-                TokenSource::File(_) => "servers".to_owned(),
+                TokenSource::File(_) | TokenSource::Password(_) => "servers".to_owned(),
             };
             return Err(self.fault(
                 "server",
@@ -132,6 +134,7 @@ impl AccountForm {
             }
             (TokenSource::File(_), Some(kept)) => kept.server.clone(),
             (TokenSource::File(_), None) => return Err(self.no_right("token_file", OPERATORS)),
+            (TokenSource::Password(_), _) => self.owners_server(kept)?,
         };
         let delete_before = kept.map_or(defaults.delete, |kept| kept.delete);
         let delete = match self.delete {
@@ -178,6 +181,8 @@ impl AccountForm {
         let from_file =
             frame.kept.map(|kept| &kept.source).filter(|source| matches!(source, TokenSource::File(_)));
         match (&self.provider, from_file) {
+            (_, Some(_)) if self.classic => Err(self.no_right("use_oauth", OPERATORS)),
+            _ if self.classic => self.owners_classic(config, frame),
             (Some(_), Some(_)) => Err(self.no_right("provider", OPERATORS)),
             (None, Some(file)) => Ok(file.clone()),
             (None, None) if self.token_file.is_some() => Err(self.no_right("token_file", OPERATORS)),
@@ -192,6 +197,54 @@ impl AccountForm {
                 }
                 Ok(TokenSource::Provider(id.clone()))
             }
+        }
+    }
+
+    fn classic(&self, owners_choice: bool) -> TokenSource {
+        TokenSource::Password(Classic { apop: self.apop.unwrap_or(false), owners_choice })
+    }
+
+    /// A server of the owner's choice, where he may choose; one the operator chose stays, and takes a new password.
+    fn owners_classic(&self, config: &Config, frame: &Frame<'_>) -> Read<TokenSource> {
+        let kept = frame.kept.and_then(|kept| match kept.source {
+            TokenSource::Password(classic) => Some((classic, &kept.server)),
+            _ => None,
+        });
+        let stays = kept.filter(|(_, server)| self.names(server));
+        match stays {
+            Some((classic, _)) if !classic.owners_choice || !config.owners.classic_servers => {
+                if self.apop.is_some_and(|wish| wish != classic.apop) {
+                    return Err(self.no_right("apop", OPERATORS));
+                }
+                Ok(TokenSource::Password(classic))
+            }
+            _ if config.owners.classic_servers => Ok(self.classic(true)),
+            _ if kept.is_some() => Err(self.no_right("server", OPERATORS)),
+            _ => Err(self.no_right("use_oauth", "the operator allows no mailboxes with a password here")),
+        }
+    }
+
+    /// Says the same server, or none at all.
+    fn names(&self, server: &Server) -> bool {
+        let same =
+            self.server.as_ref().is_none_or(|(host, port)| (host, *port) == (&server.host, server.port));
+        same && self.security.is_none_or(|security| security == server.security)
+    }
+
+    fn owners_server(&self, kept: Option<&Account>) -> Read<Server> {
+        let kept =
+            kept.filter(|kept| matches!(kept.source, TokenSource::Password(_))).map(|kept| &kept.server);
+        match (&self.server, kept) {
+            (_, Some(kept)) if self.names(kept) => Ok(kept.clone()),
+            (Some((host, port)), _) => Ok(Server {
+                host: host.clone(),
+                port: *port,
+                security: self.security.unwrap_or(Security::Implicit),
+            }),
+            (None, Some(kept)) => {
+                Ok(Server { security: self.security.unwrap_or(kept.security), ..kept.clone() })
+            }
+            (None, None) => Err(self.fault("server", "this member is missing: the mail server's host:port")),
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Config {
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `None`: the JSON has no member `accounts`, and configured accounts stay as they are in the store.
     pub accounts: Option<Vec<Account>>,
+    /// Of the accounts with a password, by id.
+    pub password_files: BTreeMap<String, PathBuf>,
     /// Servers (`host` or `host:port`, lower case): if any is listed, `token_file` accounts go to these only.
     pub servers: Vec<String>,
 }
@@ -104,6 +106,8 @@ pub struct OwnerRights {
     /// May owners put and remove accounts at all, and change them?
     pub edit: bool,
     pub accounts_per_owner: u32,
+    /// May an owner choose a classic server, and give its password?
+    pub classic_servers: bool,
     /// Providers an owner may choose; `None`: every one of his realm.
     pub providers: Option<Vec<String>>,
     /// May an owner choose a delete policy other than the default?

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::account::AccountForm;
+use super::account::{AccountForm, Origin};
 use super::act::{self, Act};
 use super::field::Field;
 use super::json::{self, Fault, Read, Value};
@@ -53,7 +53,7 @@ impl Config {
     pub fn read_account(json: &str) -> Result<AccountForm> {
         let read = || -> Read<AccountForm> {
             let mut members = root(json)?.members()?;
-            let form = AccountForm::read(&mut members)?;
+            let form = AccountForm::read(&mut members, Origin::Call)?;
             members.finish()?;
             Ok(form)
         };
@@ -180,10 +180,13 @@ fn read(json: &str) -> Read<Config> {
         realms,
         providers,
         accounts: None,
+        password_files: BTreeMap::new(),
         servers: sections::servers(members.take("servers"))?,
     };
     if let Some(field) = members.take("accounts") {
-        config.accounts = Some(accounts(field, &config)?);
+        let (accounts, password_files) = accounts(field, &config)?;
+        config.accounts = Some(accounts);
+        config.password_files = password_files;
     }
     members.finish()?;
     Ok(config)
@@ -207,14 +210,14 @@ fn providers(
 }
 
 /// In order of id. An owner's realm named with one account is that of his others.
-fn accounts(field: Field, config: &Config) -> Read<Vec<Account>> {
+fn accounts(field: Field, config: &Config) -> Read<(Vec<Account>, BTreeMap<String, PathBuf>)> {
     let mut forms = BTreeMap::new();
     let mut realms: BTreeMap<String, String> = BTreeMap::new();
     for (id, field) in field.entries()? {
         words::id(&id, &field)?;
         let mut members = field.members()?;
         let owner = words::owner_name(&members.need("owner", "the user this mailbox belongs to")?)?;
-        let form = AccountForm::read(&mut members)?;
+        let form = AccountForm::read(&mut members, Origin::Configuration)?;
         members.finish()?;
         if let Some(realm) = &form.realm {
             let first = realms.entry(owner.clone()).or_insert_with(|| realm.clone());
@@ -228,9 +231,13 @@ fn accounts(field: Field, config: &Config) -> Read<Vec<Account>> {
         forms.insert(id, (owner, form));
     }
     let mut accounts = Vec::with_capacity(forms.len());
+    let mut password_files = BTreeMap::new();
     for (id, (owner, form)) in &forms {
         let realm = realms.get(owner).map_or_else(|| config.realm_by_domain(owner), String::as_str);
         accounts.push(form.for_operator(config, &Frame { id, owner, realm, kept: None })?);
+        if let Some(path) = &form.password_file {
+            password_files.insert(id.clone(), path.clone());
+        }
     }
-    Ok(accounts)
+    Ok((accounts, password_files))
 }

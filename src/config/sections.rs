@@ -150,6 +150,7 @@ pub(super) fn realms(field: Option<Field>) -> Read<BTreeMap<String, Realm>> {
 pub(super) fn owners(field: Option<Field>, known: &BTreeMap<String, ProviderConfig>) -> Read<OwnerRights> {
     let mut rights = OwnerRights {
         edit: true,
+        classic_servers: false,
         accounts_per_owner: 10,
         providers: None,
         delete: true,
@@ -162,6 +163,7 @@ pub(super) fn owners(field: Option<Field>, known: &BTreeMap<String, ProviderConf
     let mut members = field.members()?;
     rights.edit = boolean(&mut members, "edit", rights.edit)?;
     rights.delete = boolean(&mut members, "delete", rights.delete)?;
+    rights.classic_servers = boolean(&mut members, "classic_servers", rights.classic_servers)?;
     rights.accounts_per_owner =
         whole(&mut members, "accounts_per_owner", 0..=10_000, rights.accounts_per_owner)?;
     rights.least_interval_s = whole(&mut members, "least_interval_s", INTERVAL_S, rights.least_interval_s)?;

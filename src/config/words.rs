@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use time::macros::format_description;
 
 use super::field::Field;
-use super::json::Read;
+use super::json::{Read, Value};
 use crate::error::{Error, Result, Status};
 use crate::model::{Actor, DeletePolicy, FirstFetch, OPERATOR, Pipelining, Security, Server, UnixTime};
+use crate::secret::Secret;
 
 /// The longest name of an owner, a user or a host, in bytes.
 const NAME_BYTES: usize = 255;
 const ID_BYTES: usize = 128;
+const PASSWORD_BYTES: usize = 1024;
 const YEARS_100_DAYS: u32 = 36_500;
 
 /// Who acts: the text `"*"` is the operator. An empty or broken text is nobody, never the operator.
@@ -109,6 +111,24 @@ pub(super) fn mailbox_name(field: &Field) -> Read<String> {
         return Err(field.fault("a mailbox's name neither begins nor ends with a space"));
     }
     Ok(text.to_owned())
+}
+
+/// Sent in one line, or between NULs (RFC 1939 §7, RFC 4616 §2). No fault quotes it.
+pub(super) fn password(field: Field) -> Read<Secret> {
+    field.text()?;
+    let wrong = field.fault("expected a password: 1 to 1024 bytes without control characters");
+    let Value::Text(text) = field.node.value else {
+        return Err(wrong);
+    };
+    let password = Secret::new(text);
+    match is_password(password.expose()) {
+        true => Ok(password),
+        false => Err(wrong),
+    }
+}
+
+pub fn is_password(text: &str) -> bool {
+    !text.is_empty() && text.len() <= PASSWORD_BYTES && !text.chars().any(char::is_control)
 }
 
 pub(super) fn path(field: &Field) -> Read<PathBuf> {

@@ -15,10 +15,10 @@ use super::grant::{self, Access};
 use super::login;
 use super::visit::{LEASE_S, Visit};
 use crate::error::{Error, Result, Status};
-use crate::model::TokenSource;
+use crate::model::{Classic, TokenSource};
 use crate::oauth::diagnosis;
 use crate::pop3::Command;
-use crate::store::{AccountRow, Lease, LeaseName};
+use crate::store::{AccountRow, Lease, LeaseName, StoredPassword};
 use course::Course;
 
 pub use course::{State, Step, StepName};
@@ -128,14 +128,19 @@ async fn reach_and_list(visit: &mut Visit, course: &mut Course) -> Option<(crate
         Ok(((), format!("log-ins offered: {}", connection.capabilities.sasl.join(" "))))
     };
     course.step(StepName::Greeting, introduced).await?;
-    let access = course.step(StepName::Token, proven_token(visit)).await?;
+    let proof = course.step(StepName::Token, proven(visit)).await?;
     if row.state.not_before > call.now() {
         let wait_s = row.state.not_before - call.now();
         course.rest_unseen(&format!("the server wants a pause between log-ins: {wait_s} s more"));
         return None;
     }
     let logged_in = async {
-        let connection = visit.log_in_with(access, connection).await?;
+        let connection = match proof {
+            Proven::Token(access) => visit.log_in_with(access, connection).await?,
+            Proven::Password(classic, stored) => {
+                visit.show_stored_password(classic, &stored, connection).await?
+            }
+        };
         Ok((connection, String::new()))
     };
     let mut connection = course.step(StepName::Login, logged_in).await?;
@@ -165,6 +170,21 @@ fn by_history(row: &AccountRow, error: Error) -> Error {
         return Error { status: Status::Config, ..error };
     }
     error
+}
+
+/// What the log-in shows.
+enum Proven {
+    Token(Access),
+    Password(Classic, StoredPassword),
+}
+
+async fn proven(visit: &Visit) -> Result<(Proven, String)> {
+    if let TokenSource::Password(classic) = visit.row.account.source {
+        let stored = visit.stored_password().await?;
+        return Ok((Proven::Password(classic, stored), "a password is stored".to_owned()));
+    }
+    let (access, note) = proven_token(visit).await?;
+    Ok((Proven::Token(access), note))
 }
 
 /// A token, and the proof that the next one can be had too.

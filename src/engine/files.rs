@@ -12,6 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::config::words;
 use crate::error::{Error, Result, Status};
 use crate::secret::{KeyBytes, Secret};
 
@@ -56,6 +57,20 @@ impl Named<'_> {
 
     /// One line of text. Its mode is only warned of: orchestrators mount secrets readable by all of a container.
     pub fn secret(&self) -> Result<Secret> {
+        self.line("Write the client secret's value into the file, one line, and nothing else.", str::trim)
+    }
+
+    /// One line; spaces are part of a password.
+    pub fn password(&self) -> Result<Secret> {
+        let advice = "Write the mailbox's password into the file, one line, and nothing else.";
+        let password = self.line(advice, |text| text.trim_end_matches(['\r', '\n']))?;
+        match words::is_password(password.expose()) {
+            true => Ok(password),
+            false => Err(self.config("is longer than 1024 bytes", advice)),
+        }
+    }
+
+    fn line(&self, advice: &str, trim: impl Fn(&str) -> &str) -> Result<Secret> {
         let mut file = self.open()?;
         let mode = self.about(&file)?.mode();
         if mode & 0o007 != 0 {
@@ -66,11 +81,10 @@ impl Named<'_> {
             );
         }
         let bytes = self.read(&mut file, SECRET_BYTES)?;
-        let advice = "Write the client secret's value into the file, one line, and nothing else.";
         let Ok(text) = std::str::from_utf8(&bytes) else {
             return Err(self.config("holds no text", advice));
         };
-        let text = text.trim();
+        let text = trim(text);
         if text.is_empty() {
             return Err(self.config("is empty", advice));
         }

@@ -39,6 +39,7 @@ pub struct Access {
 pub async fn access(call: &Call, row: &AccountRow) -> Result<Access> {
     let provider = match &row.account.source {
         TokenSource::File(path) => return from_file(path).await,
+        TokenSource::Password(_) => return Err(no_token()),
         TokenSource::Provider(id) => call.provider(id)?,
     };
     let found = obtain(call, row, &provider, None).await?;
@@ -55,6 +56,7 @@ pub async fn renew_after_refusal(call: &Call, row: &AccountRow, used: &Access) -
             let now = from_file(path).await?;
             return Ok((now.token != used.token).then_some(now));
         }
+        TokenSource::Password(_) => return Err(no_token()),
         TokenSource::Provider(id) => call.provider(id)?,
     };
     obtain(call, row, &provider, Some(used.version)).await
@@ -90,6 +92,10 @@ fn jti() -> Result<[u8; JTI_BYTES]> {
     getrandom::fill(&mut bytes)
         .map_err(|e| Error::new(Status::Resources, "resources.random", e.to_string()))?;
     Ok(bytes)
+}
+
+fn no_token() -> Error {
+    Error::bug("a token was asked for an account with a password")
 }
 
 async fn from_file(path: &Path) -> Result<Access> {

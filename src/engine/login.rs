@@ -1,6 +1,7 @@
 //! From an account to a session that is logged in: name, TCP, TLS, greeting, CAPA, AUTH.
 //!
-//! No credential is sent before TLS with a verified name and chain (I8), and there is no fallback to a password.
+//! No credential is sent before TLS with a verified name and chain (I8), and there is no fallback to a password;
+//! accounts that have one log in by `password`.
 
 use std::time::Duration;
 
@@ -50,7 +51,8 @@ pub async fn dial(call: &Call, row: &AccountRow) -> Result<TcpStream> {
     call.settings.tls_of_account(&row.account)?;
     let server = &row.account.server;
     let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
-    call.deadline.bound(call.names.connect(&server.host, server.port, limit)).await
+    let reach = call.settings.reach_of_account(&row.account);
+    call.deadline.bound(call.names.connect(&server.host, server.port, reach, limit)).await
 }
 
 /// TLS over it: at once, or after what must be said in clear to have it.
@@ -122,6 +124,10 @@ impl Connection {
             initial_response: provider.is_some_and(|provider| provider.initial_response),
         };
         self.wire.send(Command::Login(login))?;
+        self.answer_to_credentials().await
+    }
+
+    pub async fn answer_to_credentials(&mut self) -> Result<Answer> {
         match self.answer(self.login).await {
             Ok(Said::Done) => {}
             Ok(Said::Refused(refusal)) => return Ok(Answer::Refused(refusal)),

@@ -18,6 +18,7 @@ pub mod mailbox;
 pub mod offer;
 pub mod outcome;
 pub mod pass;
+mod password;
 pub mod policy;
 pub mod pump;
 pub mod received;

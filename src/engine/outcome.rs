@@ -18,6 +18,7 @@ impl Visit {
         let before = self.row.state.outcome;
         let mut state = self.row.state.clone();
         self.learn(&mut state);
+        self.count_refusals(&mut state, error.as_ref(), now);
         settle(&mut state, outcome, error.as_ref(), now);
         self.schedule(&mut state, outcome, error.as_ref(), now)?;
         state.taken_total += self.counts.messages_done;
@@ -165,6 +166,11 @@ fn merge(stored: &mut AccountState, visit: &AccountState) {
     stored.claims = others.claims;
     stored.delete_older_from = others.delete_older_from;
     stored.policy_since = others.policy_since;
+    // Refusals of another password say nothing of the one that came meanwhile.
+    if others.password.version != visit.password.version {
+        stored.password = others.password;
+        stored.next_due = others.next_due;
+    }
     if others.reset_answer.is_some() && visit.reset_question {
         stored.reset_answer = others.reset_answer;
     }

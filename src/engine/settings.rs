@@ -3,7 +3,7 @@
 //! Everything but the store and token files is read here, once, at `configure`: later the process may have
 //! another root directory or fewer rights.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use super::line::Line;
 use crate::config::words::server_text;
 use crate::config::{Config, ProviderConfig};
 use crate::error::{Error, Result, Status};
-use crate::model::{Account, TokenSource, UnixTime};
-use crate::net::dial::NameService;
+use crate::model::{Account, Classic, TokenSource, UnixTime};
+use crate::net::dial::{NameService, Reach};
 use crate::net::tls;
 use crate::oauth::provider::{Loaded, LoadedCertificate, Provider};
 use crate::secret::{KeyBytes, Secret};
@@ -33,7 +33,9 @@ pub struct Settings {
     provider_tls: HashMap<String, Arc<ClientConfig>>,
     /// Of providers that are found by their issuer.
     discovered: HashMap<String, Discovered>,
-    /// For accounts with a token file; `None` where nothing is trusted but providers' own authorities.
+    /// Of configured accounts, by id.
+    pub passwords: BTreeMap<String, Secret>,
+    /// For accounts with a token file or a password; `None` where nothing is trusted but providers' own authorities.
     account_tls: Option<Arc<ClientConfig>>,
     keys: KeyRing,
     digest: [u8; 32],
@@ -64,10 +66,11 @@ impl Settings {
             }
             providers.insert(id.clone(), Arc::new(provider));
         }
+        let passwords = passwords(&config, &mut digest)?;
         warn_of_shared_redirects(&config, &providers);
         let account_tls = match tls::client(roots) {
             Ok(client) => Some(client),
-            Err(e) if has_token_files(&config) => return Err(named("ca_file", e)),
+            Err(e) if has_other_accounts(&config) => return Err(named("ca_file", e)),
             Err(_) => None,
         };
         Ok(Settings {
@@ -75,6 +78,7 @@ impl Settings {
             providers,
             provider_tls,
             discovered,
+            passwords,
             account_tls,
             keys: KeyRing::new(keys)?,
             digest: digest.value(),
@@ -151,14 +155,34 @@ impl Settings {
                 Err(Error::new(Status::Config, "config.server_unlisted", what)
                     .advice("The operator must list this server, or give the account another one."))
             }
-            TokenSource::File(_) => self.account_tls.clone().ok_or_else(|| {
+            TokenSource::Password(classic)
+                if classic.owners_choice && !self.config.owners.classic_servers =>
+            {
+                let what = format!("owners may not choose a mail server such as {}", server_text(server));
+                Err(Error::new(Status::Config, "config.classic_servers", what)
+                    .advice("The operator must set owners.classic_servers, or put this account himself."))
+            }
+            TokenSource::File(_) | TokenSource::Password(_) => self.account_tls.clone().ok_or_else(|| {
                 Error::new(
                     Status::Config,
                     "config.roots",
-                    "no trusted root certificate for an account with a token file",
+                    "no trusted root certificate for an account without a provider",
                 )
                 .advice("Name a ca_file at the top of the configuration, or set system_roots to true.")
             }),
+        }
+    }
+
+    /// Where this account's mail server may lie. What an owner chose must be public, unless the operator lists it.
+    pub fn reach_of_account(&self, account: &Account) -> Reach {
+        let server = &account.server;
+        match account.source {
+            TokenSource::Password(Classic { owners_choice: true, .. })
+                if !self.config.lists_server(&server.host, server.port) =>
+            {
+                Reach::Public
+            }
+            _ => Reach::Anywhere,
         }
     }
 
@@ -225,6 +249,17 @@ fn certificates(member: &str, path: &Path, digest: &mut Digest) -> Result<Vec<Ce
     Ok(roots)
 }
 
+fn passwords(config: &Config, digest: &mut Digest) -> Result<BTreeMap<String, Secret>> {
+    let mut passwords = BTreeMap::new();
+    for (id, path) in &config.password_files {
+        let member = format!("accounts.{id}.password_file");
+        let password = Named { member: &member, path }.password()?;
+        digest.add("password", password.expose().as_bytes());
+        passwords.insert(id.clone(), password);
+    }
+    Ok(passwords)
+}
+
 /// RFC 9700 §4.4.2: where several issuers answer at one address, only `iss` tells their answers apart, and not every
 /// provider sends it.
 fn warn_of_shared_redirects(config: &Config, providers: &HashMap<String, Arc<Provider>>) {
@@ -243,9 +278,9 @@ fn warn_of_shared_redirects(config: &Config, providers: &HashMap<String, Arc<Pro
     }
 }
 
-fn has_token_files(config: &Config) -> bool {
+fn has_other_accounts(config: &Config) -> bool {
     let mut accounts = config.accounts.iter().flatten();
-    accounts.any(|account| matches!(account.source, TokenSource::File(_)))
+    accounts.any(|account| account.provider().is_none())
 }
 
 fn named(member: &str, error: Error) -> Error {

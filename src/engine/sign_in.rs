@@ -5,12 +5,16 @@ use super::line::Line;
 use super::login::{self, Answer, Connection};
 use super::visit::Visit;
 use crate::error::{Error, Result};
+use crate::model::TokenSource;
 use crate::oauth::diagnosis::{self, PopRefusal};
 use crate::pop3::{Refusal, ResponseCode};
 
 impl Visit {
     /// A session that is logged in; a token the server refuses is renewed once.
     pub async fn log_in(&mut self) -> Result<Connection> {
+        if let TokenSource::Password(classic) = self.row.account.source {
+            return self.log_in_with_password(classic).await;
+        }
         let access = grant::access(&self.call, &self.row).await?;
         let connection = login::connect(&self.call, &self.row).await?;
         self.log_in_with(access, connection).await

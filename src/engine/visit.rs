@@ -125,6 +125,7 @@ fn is_due(row: &AccountRow, now: UnixTime, regardless: bool) -> bool {
         && !state.paused
         && state.not_before <= now
         && state.aside_until <= now
+        && state.password.wait_until <= now
         && (regardless || state.next_due <= now)
 }
 
@@ -267,6 +268,10 @@ impl Visit {
             state.reset_question = question;
             state.reset_answer = None;
         }
+    }
+
+    pub fn logged_in(&self) -> bool {
+        self.learnt.last_login.is_some()
     }
 
     pub fn login_delay_s(&self) -> u32 {

@@ -9,6 +9,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::address;
 use crate::error::{Error, Result, Status};
 
 /// The system's resolver configuration, read at `configure`.
@@ -46,6 +47,14 @@ impl NameService {
     }
 }
 
+/// Where a host may lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Anywhere,
+    /// Addresses of the public Internet only: the name was chosen by somebody who must not look around in here.
+    Public,
+}
+
 #[derive(Clone)]
 pub struct Names {
     resolver: TokioResolver,
@@ -73,10 +82,20 @@ impl Names {
         Ok(addresses)
     }
 
-    /// Connects to the first address that answers, each within `limit`.
-    pub async fn connect(&self, host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
+    /// Connects to the first address within reach that answers, each within `limit`. The address that was judged is
+    /// the one dialled: a name that changes its mind meanwhile changes nothing.
+    pub async fn connect(&self, host: &str, port: u16, reach: Reach, limit: Duration) -> Result<TcpStream> {
         let mut last = String::new();
-        for address in self.look_up(host).await? {
+        let mut addresses = self.look_up(host).await?;
+        addresses.retain(|address| reach == Reach::Anywhere || address::is_public(*address));
+        if addresses.is_empty() {
+            // Which address it was is not for whoever chose the name.
+            let what = format!("{host} is no server of the public Internet");
+            return Err(Error::new(Status::Config, "config.server_private", what).advice(
+                "Name a public mail server, or ask the operator to list this one in `servers` of the configuration.",
+            ));
+        }
+        for address in addresses {
             let target = SocketAddr::new(address, port);
             match timeout(limit, TcpStream::connect(target)).await {
                 Ok(Ok(stream)) => {

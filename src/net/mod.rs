@@ -2,6 +2,7 @@
 //!
 //! Everything here is asynchronous and ends when its future is dropped; deadlines and cancellation are the engine's.
 
+mod address;
 pub mod dial;
 pub mod https;
 pub mod tls;

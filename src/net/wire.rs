@@ -117,7 +117,7 @@ impl Wire {
             Misuse::Injection => Error::new(
                 Status::Config,
                 "config.credentials",
-                "the user name or the access token holds control characters",
+                "the user name, the password or the access token holds control characters",
             )
             .advice("Correct the account's user name; a token from a file must be one line."),
             other => Error::bug(format!("POP3 command out of place: {other:?}")),

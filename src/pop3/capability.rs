@@ -12,6 +12,7 @@ impl Capabilities {
         match tag.to_ascii_uppercase().as_slice() {
             b"TOP" => self.top = true,
             b"UIDL" => self.uidl = true,
+            b"USER" => self.user = true,
             b"STLS" => self.stls = true,
             b"PIPELINING" => self.pipelining = true,
             b"RESP-CODES" => self.resp_codes = true,

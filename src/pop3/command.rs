@@ -10,7 +10,7 @@ impl Command<'_> {
         match self {
             Command::Capa => Verb::Capa,
             Command::Stls => Verb::Stls,
-            Command::Login(_) => Verb::Login,
+            Command::Login(_) | Command::Password(_) => Verb::Login,
             Command::Stat => Verb::Stat,
             Command::Uidl => Verb::Uidl,
             Command::List => Verb::List,
@@ -31,11 +31,11 @@ impl Command<'_> {
         }
     }
 
-    /// All but `Login`, whose lines are the exchange's.
+    /// All but log-ins, whose lines are the exchange's.
     pub(super) fn write(&self, output: &mut Output) {
         // Writing into memory does not fail.
         let _ = match self {
-            Command::Login(_) => Ok(()),
+            Command::Login(_) | Command::Password(_) => Ok(()),
             Command::Top { number, lines } => write!(output, "TOP {number} {lines}\r\n"),
             Command::Retr(number) => write!(output, "RETR {number}\r\n"),
             Command::Dele(number) => write!(output, "DELE {number}\r\n"),

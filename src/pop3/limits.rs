@@ -35,6 +35,9 @@ pub const LISTING_BYTES: usize = 70 * 1000 * 1000;
 /// SASL challenges answered after the credentials: the refusal, `*`, and one `*` more; the next ends the session.
 pub const CHALLENGES: u8 = 3;
 
+/// What SCRAM's server may ask for: RFC 7677 §4 wants 4096 at least, and beyond this it would keep the others waiting.
+pub const SCRAM_ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=600_000;
+
 /// Characters kept of the server's own words in a refusal.
 pub const REFUSAL_TEXT_CHARS: usize = 200;
 

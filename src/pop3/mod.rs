@@ -11,8 +11,10 @@ mod lines;
 pub mod listing;
 mod multiline;
 mod output;
+mod password;
 mod reply;
 mod sasl;
+mod scram;
 pub mod session;
 
 pub use limits::Limits;
@@ -28,6 +30,8 @@ pub enum Command<'a> {
     Stls,
     /// A whole SASL exchange, two lines (PROTOCOL.md B.3); refused by `send` before TLS (I8).
     Login(Login<'a>),
+    /// The same with a password. No command is ever tried in place of the other.
+    Password(PasswordLogin<'a>),
     Stat,
     Uidl,
     List,
@@ -58,6 +62,24 @@ pub struct Login<'a> {
 pub enum Mechanism {
     Xoauth2,
     Oauthbearer,
+}
+
+/// For servers without OAuth.
+#[derive(Debug)]
+pub struct PasswordLogin<'a> {
+    pub mechanism: PasswordMechanism,
+    pub user: &'a str,
+    pub password: &'a Secret,
+    /// SCRAM's: fresh and random for each log-in, printable, no comma.
+    pub nonce: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordMechanism {
+    ScramSha256,
+    Plain,
+    Apop,
+    UserPass,
 }
 
 /// Which command an answer belongs to.
@@ -165,6 +187,8 @@ pub struct Capabilities {
     pub answered: bool,
     pub top: bool,
     pub uidl: bool,
+    /// USER and PASS (RFC 2449 §6.3).
+    pub user: bool,
     pub stls: bool,
     pub pipelining: bool,
     pub resp_codes: bool,
@@ -205,6 +229,8 @@ pub enum Misuse {
     NotAlone,
     /// A user name or token with bytes that could end the line.
     Injection,
+    /// APOP, and the greeting had no timestamp under TLS.
+    NoTimestamp,
     /// After a protocol error: nothing may be said any more, QUIT least of all (I13).
     OutOfStep,
 }

@@ -43,10 +43,16 @@ fn text(rest: &[u8]) -> Option<&[u8]> {
 
 impl Refusal {
     pub(super) fn parse(text: &[u8]) -> Refusal {
+        Refusal::rewritten(text, str::to_owned)
+    }
+
+    /// With the words and an unknown code's rewritten before they are cut.
+    pub(super) fn rewritten(text: &[u8], rewrite: impl Fn(&str) -> String) -> Refusal {
         let (code, words) = split_code(text);
+        let rewritten = |bytes: &[u8]| rewrite(&String::from_utf8_lossy(bytes)).into_bytes();
         Refusal {
-            code: code.map(ResponseCode::parse),
-            text: printable(words.trim_ascii(), REFUSAL_TEXT_CHARS),
+            code: code.map(|code| ResponseCode::parse(code).map_other(|| rewritten(code))),
+            text: printable(&rewritten(words.trim_ascii()), REFUSAL_TEXT_CHARS),
             sasl_status: None,
         }
     }
@@ -71,10 +77,10 @@ fn split_code(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
 }
 
 impl ResponseCode {
-    /// An unknown code's words, rewritten.
-    pub(super) fn map_other(self, rewrite: impl FnOnce(&str) -> String) -> ResponseCode {
+    /// An unknown code with other words.
+    fn map_other(self, words: impl FnOnce() -> Vec<u8>) -> ResponseCode {
         match self {
-            ResponseCode::Other(words) => ResponseCode::Other(rewrite(&words)),
+            ResponseCode::Other(_) => ResponseCode::Other(printable(&words(), QUOTE_CHARS)),
             known => known,
         }
     }

@@ -37,6 +37,10 @@ pub(super) enum OutOfPlace {
     EarlyYes,
     YesAfterRefusal,
     TooManyChallenges,
+    /// SCRAM: what the server says is not of the exchange.
+    Scram,
+    /// SCRAM: the server did not prove that it knows the password.
+    Unproved,
 }
 
 impl Exchange {
@@ -90,8 +94,8 @@ impl Exchange {
         }
     }
 
-    pub fn into_status(self) -> Option<String> {
-        self.status
+    pub fn status(&self) -> Option<&str> {
+        self.status.as_deref()
     }
 
     /// The server's words without what it repeats of the credentials.
@@ -158,7 +162,7 @@ fn message(login: &Login<'_>) -> Zeroizing<Vec<u8>> {
 }
 
 /// Into one buffer of the right size, so that no copy is left behind.
-fn encode(message: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(super) fn encode(message: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut line = Zeroizing::new(vec![0; message.len().div_ceil(3) * 4]);
     match STANDARD.encode_slice(message, &mut line) {
         Ok(length) => line.truncate(length),

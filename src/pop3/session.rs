@@ -11,10 +11,10 @@ use super::lines::Lines;
 use super::listing::Maildrop;
 use super::multiline::{Piece, Unstuffer};
 use super::output::Output;
-use super::sasl::Exchange;
 use super::{
     Capabilities, Command, Cut, Event, Greeting, Limits, Listing, Misuse, ProtocolError, Sizes, Verb,
 };
+use super::{password, sasl};
 
 mod answer;
 
@@ -29,6 +29,8 @@ pub struct Session {
     reading: Reading,
     /// Of the one AUTH that is due.
     exchange: Option<Exchange>,
+    /// APOP's, of a greeting under TLS: one in clear could be anybody's.
+    timestamp: Option<String>,
     maildrop: Maildrop,
     /// STLS or QUIT was said: nothing may follow in this session, unless STLS is refused.
     last_word: bool,
@@ -36,6 +38,11 @@ pub struct Session {
     /// A line out of place may be mail from here on, and is not quoted.
     saw_message: bool,
     broken: Option<ProtocolError>,
+}
+
+enum Exchange {
+    Token(sasl::Exchange),
+    Password(password::Exchange),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +85,7 @@ impl Session {
                 Greeting::Done => Reading::Status,
             },
             exchange: None,
+            timestamp: None,
             maildrop: Maildrop::default(),
             last_word: false,
             ends_doubtfully: false,
@@ -100,8 +108,16 @@ impl Session {
         if self.last_word || self.exchange.is_some() || (verb.stands_alone() && !alone) {
             return Err(Misuse::NotAlone);
         }
-        if let Command::Login(login) = &command {
-            self.exchange = Some(Exchange::begin(login, &mut self.output)?);
+        match &command {
+            Command::Login(login) => {
+                let begun = sasl::Exchange::begin(login, &mut self.output)?;
+                self.exchange = Some(Exchange::Token(begun));
+            }
+            Command::Password(login) => {
+                let begun = password::Exchange::begin(login, self.timestamp.as_deref(), &mut self.output)?;
+                self.exchange = Some(Exchange::Password(begun));
+            }
+            _ => {}
         }
         command.write(&mut self.output);
         self.last_word = matches!(verb, Verb::Stls | Verb::Quit);
@@ -140,6 +156,11 @@ impl Session {
     /// Commands whose replies are not complete.
     pub fn outstanding(&self) -> usize {
         self.due.len()
+    }
+
+    /// The greeting allows APOP.
+    pub fn can_apop(&self) -> bool {
+        self.timestamp.is_some()
     }
 
     /// The server ended a message otherwise than between two CRLF. Each such end costs a proof, which cannot be had

@@ -53,7 +53,7 @@ impl Instance {
                 Actor::Operator => u32::MAX,
                 Actor::Owner(_) => config.cap(&account.realm),
             };
-            call.store.put_account(&account, cap, call.now())?;
+            call.store.put_account_with(&account, form.password.as_ref(), cap, call.now())?;
             Line::new("account_put")
                 .field("account", id)
                 .field("owner", owner)

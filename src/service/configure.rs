@@ -63,7 +63,7 @@ fn apply(call: Call, former: Option<Configured>) -> Result<Configured> {
     let mine = former
         .filter(|former| former.settings.config.store == settings.config.store)
         .map(|former| former.number);
-    let applied = call.store.apply(&desired, mine, call.now())?;
+    let applied = call.store.apply_with(&desired, &settings.passwords, mine, call.now())?;
     let line = Line::new("configured").field("number", applied.number);
     match applied.change {
         Change::Written => line.field("change", "written").info(),

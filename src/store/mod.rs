@@ -4,6 +4,8 @@
 //! in a call and closed before the call returns. All methods block on local I/O only and never on the network
 //! while a write transaction is open. Sealed columns are the store's own business: callers see clear records.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Status};
@@ -25,13 +27,38 @@ pub trait Store: Send + Sync {
     /// holds the number to be given as `mine` next time.
     /// Configured accounts that are named no more are disabled, grant and ledger kept; one named again goes on. An
     /// account put by a call and named here is `E_CONFIG`, and so is an owner in two realms.
-    fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied>;
+    /// `passwords` are those of the accounts that have one, by id.
+    fn apply_with(
+        &self,
+        desired: &Desired,
+        passwords: &BTreeMap<String, Secret>,
+        mine: Option<u64>,
+        now: UnixTime,
+    ) -> Result<Applied>;
+
+    /// A configuration without a password.
+    fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied> {
+        self.apply_with(desired, &BTreeMap::new(), mine, now)
+    }
 
     /// Creates or replaces an account put by a call. Refuses (`E_RIGHTS`) an id of another owner or of the
     /// configuration, an owner of another realm, more than `cap` accounts of one owner. A changed server or user
     /// begins a new generation and fences off a visit under way; a changed provider or sign-in name drops the grant,
     /// both slots, and what is to bind its identity. The account is due now. The same account again writes nothing.
-    fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()>;
+    /// A password begins a new count of refusals; without one the stored one stays, and there is none any more once
+    /// server, user or owner changed: then it is asked for (`E_ARGUMENT`).
+    fn put_account_with(
+        &self,
+        account: &Account,
+        password: Option<&Secret>,
+        cap: u32,
+        now: UnixTime,
+    ) -> Result<()>;
+
+    /// Without a password in hand.
+    fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
+        self.put_account_with(account, None, cap, now)
+    }
 
     /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist; `E_RIGHTS` for one
     /// of the configuration. `forget_realm`: with the owner's last account goes what realm he belongs to. Never where
@@ -79,6 +106,8 @@ pub trait Store: Send + Sync {
     /// Makes the pending grant the active one, in one transaction.
     fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool>;
 
+    /// What an account without OAuth logs in with.
+    fn password(&self, account: &str) -> Result<Option<StoredPassword>>;
     /// Accounts whose active grant was last refreshed so long ago that it must be kept from dying of idleness
     /// (`KEEP_GRANT_S`), the longest first, as ids; paused and disabled ones too.
     fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>>;
@@ -232,6 +261,7 @@ pub struct AccountState {
     pub policy_since: UnixTime,
     /// Clock seen at the last visit, to notice a jump.
     pub last_clock: UnixTime,
+    pub password: PasswordState,
     pub taken_total: u64,
     pub bytes_total: u64,
 }
@@ -360,9 +390,11 @@ pub struct Delivery<'a> {
 
 mod fault;
 pub mod lease;
+mod password;
 mod schema;
 pub mod seal;
 pub mod sqlite;
 
+pub use password::{PasswordState, StoredPassword};
 pub use seal::KeyRing;
 pub use sqlite::SqliteStore;

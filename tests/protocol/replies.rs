@@ -126,6 +126,7 @@ fn capabilities_as_servers_send_them() {
         answered: true,
         top: true,
         uidl: true,
+        user: true,
         sasl: vec!["PLAIN".to_owned(), "XOAUTH2".to_owned()],
         ..Capabilities::default()
     };

@@ -17,6 +17,13 @@ impl Seen {
         self.0.entry(place.to_owned()).or_default().insert(bytes.as_ref().to_vec());
     }
 
+    #[allow(dead_code, reason = "one of the two programs that look gathers it whole")]
+    pub fn join(&mut self, other: &Seen) {
+        for (place, all) in &other.0 {
+            self.0.entry(place.clone()).or_default().extend(all.iter().cloned());
+        }
+    }
+
     /// The files of a store, whatever SQLite and we lay beside it.
     pub fn store(&mut self, directory: &Path) {
         for entry in std::fs::read_dir(directory).unwrap() {

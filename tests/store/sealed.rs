@@ -18,6 +18,10 @@ fn i03_store_holds_no_secret_in_clear() {
     for slot in [GrantSlot::Active, GrantSlot::Pending] {
         store.put_grant("inbox", slot, 0, &grant("s3cr3t-token")).unwrap();
     }
+    let mut classic = account("classic", "alice");
+    classic.source = TokenSource::Password(Classic { apop: false, owners_choice: false });
+    let password = multipop::secret::Secret::new("pa55word-in-clear".to_owned());
+    store.put_account_with(&classic, Some(&password), 9, NOW).unwrap();
     store.begin_consent(&consent(1, "inbox")).unwrap();
     store.begin_consent(&consent(2, "inbox")).unwrap();
     store.take_consent(&[2; 32], &[77; 32], NOW).unwrap();
@@ -29,8 +33,9 @@ fn i03_store_holds_no_secret_in_clear() {
     store.write_rows(&lease, 1, &[refused], NOW).unwrap();
 
     let digest_key = *store.digest_key("inbox").unwrap().expose();
-    let known: [&[u8]; 9] = [
+    let known: [&[u8]; 10] = [
         b"s3cr3t-token",
+        b"pa55word-in-clear",
         b"the-verifier",
         b"the-nonce",
         b"POP.AccessAsUser.All",

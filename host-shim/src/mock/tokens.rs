@@ -46,6 +46,12 @@ impl TokenTable {
         Some((entry.user.clone(), entry.scope.clone()))
     }
 
+    /// What is good for this user now: for mechanisms that show no more than a proof of it.
+    pub(super) fn of_user(&self, user: &str) -> Vec<String> {
+        let tokens: Vec<String> = self.0.lock().keys().cloned().collect();
+        tokens.into_iter().filter(|token| self.fits(token, user)).collect()
+    }
+
     /// Every token issued so far expires now.
     pub fn expire_all(&self) {
         self.0.lock().clear();

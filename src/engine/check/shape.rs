@@ -19,7 +19,7 @@ pub(super) fn prove(call: &Call, row: &AccountRow) -> Result<(Shape, String)> {
     }
     let provider = match &row.account.source {
         TokenSource::Provider(id) => Some(call.settings.provider_for(&row.account, id)?),
-        TokenSource::File(_) => None,
+        TokenSource::File(_) | TokenSource::Password(_) => None,
     };
     call.settings.tls_of_account(&row.account)?;
     if let Some(provider) = &provider {

@@ -2,14 +2,15 @@
 //!
 //! A line that is not what the command at the head of the queue allows is never skipped (I13).
 
-use super::{Due, Reading, Session};
+use super::{Due, Exchange, Reading, Session};
 use crate::pop3::limits::{
     CAPABILITY_LINE_BYTES, CAPABILITY_LINES, LISTING_LINE_BYTES, QUOTE_CHARS, STATUS_LINE_BYTES,
 };
-use crate::pop3::listing;
+use crate::pop3::output::Output;
 use crate::pop3::reply::{Status, printable};
 use crate::pop3::sasl::OutOfPlace;
 use crate::pop3::{Capabilities, Event, Listing, ProtocolError, Refusal, Sizes, Verb};
+use crate::pop3::{listing, password};
 
 impl Session {
     pub(super) fn line(&mut self, input: &[u8]) -> Result<(usize, Option<Event<'static>>), ProtocolError> {
@@ -94,7 +95,10 @@ impl Session {
 
     fn greeting(&mut self, line: &[u8]) -> Result<Option<Event<'static>>, ProtocolError> {
         let event = match Status::parse(line) {
-            Some(Status::Ok(_)) => Event::Greeting,
+            Some(Status::Ok(text)) => {
+                self.timestamp = password::timestamp(text).filter(|_| self.secured);
+                Event::Greeting
+            }
             Some(Status::Err(text)) => Event::Unwelcome(Refusal::parse(text)),
             _ => return Err(self.foreign(line)),
         };
@@ -158,8 +162,12 @@ impl Session {
                 return Ok(Some(Event::Stat { count, octets }));
             }
             Verb::Login => {
-                if let Some(exchange) = &self.exchange {
-                    exchange.accepted().map_err(|e| self.misfit(e.words()))?;
+                let heard = match &mut self.exchange {
+                    Some(exchange) => exchange.accepted(&mut self.output),
+                    None => Ok(true),
+                };
+                if !heard.map_err(|e| self.misfit(e.words()))? {
+                    return Ok(None);
                 }
                 self.exchange = None;
             }
@@ -180,12 +188,13 @@ impl Session {
             Verb::Stls => self.last_word = false,
             _ => {}
         }
-        let mut refusal = Refusal::parse(text);
-        if let Some(exchange) = self.exchange.take() {
-            refusal.text = exchange.blacken(&refusal.text);
-            refusal.code = refusal.code.map(|code| code.map_other(|text| exchange.blacken(text)));
-            refusal.sasl_status = exchange.into_status();
-        }
+        let refusal = match self.exchange.take() {
+            None => Refusal::parse(text),
+            Some(exchange) => Refusal {
+                sasl_status: exchange.status().map(str::to_owned),
+                ..Refusal::rewritten(text, |words| exchange.blacken(words))
+            },
+        };
         Event::Refused { verb, number, refusal }
     }
 
@@ -198,10 +207,43 @@ impl Session {
         if self.saw_message {
             return format!("{} octets", line.len());
         }
-        let words = printable(line, QUOTE_CHARS);
-        match &self.exchange {
-            Some(exchange) => format!("{:?}", exchange.blacken(&words)),
-            None => format!("{words:?}"),
+        let words = match &self.exchange {
+            Some(exchange) => {
+                printable(exchange.blacken(&String::from_utf8_lossy(line)).as_bytes(), QUOTE_CHARS)
+            }
+            None => printable(line, QUOTE_CHARS),
+        };
+        format!("{words:?}")
+    }
+}
+
+impl Exchange {
+    fn challenge(&mut self, text: &[u8], output: &mut Output) -> Result<(), OutOfPlace> {
+        match self {
+            Exchange::Token(exchange) => exchange.challenge(text, output),
+            Exchange::Password(exchange) => exchange.challenge(text, output),
+        }
+    }
+
+    /// Whether this `+OK` is the last word.
+    fn accepted(&mut self, output: &mut Output) -> Result<bool, OutOfPlace> {
+        match self {
+            Exchange::Token(exchange) => exchange.accepted().map(|()| true),
+            Exchange::Password(exchange) => exchange.accepted(output),
+        }
+    }
+
+    fn blacken(&self, text: &str) -> String {
+        match self {
+            Exchange::Token(exchange) => exchange.blacken(text),
+            Exchange::Password(exchange) => exchange.blacken(text),
+        }
+    }
+
+    fn status(&self) -> Option<&str> {
+        match self {
+            Exchange::Token(exchange) => exchange.status(),
+            Exchange::Password(exchange) => exchange.status(),
         }
     }
 }
@@ -211,6 +253,8 @@ impl OutOfPlace {
         match self {
             OutOfPlace::EarlyYes => "+OK before the credentials were asked for",
             OutOfPlace::YesAfterRefusal => "+OK after a refusal",
+            OutOfPlace::Scram => "not what SCRAM-SHA-256 allows here",
+            OutOfPlace::Unproved => "the server did not prove that it knows the password",
             OutOfPlace::TooManyChallenges => "challenges without end",
         }
     }

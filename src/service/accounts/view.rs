@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::config::to_json;
 use crate::engine::call::Call;
 use crate::error::Result;
-use crate::model::{Actor, Counts, DeletePolicy, Identity, LedgerRow, Outcome, RowState};
+use crate::model::{Actor, Counts, DeletePolicy, Identity, LedgerRow, Outcome, RowState, TokenSource};
 use crate::store::{AccountRow, AccountState, GrantSlot};
 
 /// Messages that wait for somebody, shown of one account.
@@ -92,9 +92,9 @@ impl Viewer<'_> {
     }
 
     fn next_due(&self, row: &AccountRow) -> Option<u64> {
-        let AccountState { next_due, not_before, aside_until, paused, .. } = row.state;
+        let AccountState { next_due, not_before, aside_until, paused, password, .. } = row.state;
         let waits = row.account.enabled && !paused && self.call.settings.config.enabled;
-        waits.then(|| next_due.max(not_before).max(aside_until).max(self.call.now()))
+        waits.then(|| next_due.max(not_before).max(aside_until).max(password.wait_until).max(self.call.now()))
     }
 
     /// Who signed in and waits for the owner's yes.
@@ -114,6 +114,11 @@ impl Viewer<'_> {
             if is_over || row.state.outcome == Some(Outcome::ReauthUser) {
                 needs.push("consent");
             }
+        }
+        if matches!(row.account.source, TokenSource::Password(_))
+            && row.state.outcome == Some(Outcome::ReauthUser)
+        {
+            needs.push("password");
         }
         if row.state.reset_question {
             needs.push("uidl_reset");

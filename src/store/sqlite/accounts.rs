@@ -4,8 +4,8 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::change::Change;
-use super::sql;
 use super::state::{from_json, schedule, to_json};
+use super::{passwords, sql};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::{DataKey, KeyRing, random};
@@ -220,6 +220,9 @@ pub(super) fn replace(
     db.prepare_cached("UPDATE leases SET attempts = 0 WHERE account = ?")?.execute([found.row])?;
     if change.generation {
         leave_mailbox(db, found)?;
+    }
+    if change.password {
+        passwords::empty(db, found.row)?;
     }
     if change.grant {
         db.execute("UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?", [found.row])?;

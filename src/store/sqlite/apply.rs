@@ -1,13 +1,14 @@
 //! A configuration and its accounts, all or nothing, under a number that only rises.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::accounts::{self, Origin};
-use super::sql;
+use super::{passwords, sql};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
+use crate::secret::Secret;
 use crate::store::seal::{DataKey, KeyRing};
 use crate::store::{Applied, Change, Desired};
 
@@ -25,6 +26,7 @@ pub(super) fn apply(
     db: &Connection,
     keys: &KeyRing,
     desired: &Desired,
+    passwords: &BTreeMap<String, Secret>,
     mine: Option<u64>,
     now: UnixTime,
 ) -> Result<Applied> {
@@ -44,7 +46,7 @@ pub(super) fn apply(
         return Ok(Applied { number, change: Change::Unchanged });
     }
     if let Some(accounts) = &desired.accounts {
-        write_accounts(db, keys, accounts, now)?;
+        write_accounts(db, keys, accounts, passwords, now)?;
     }
     // A store restored from a backup may know fewer numbers than the instance.
     let number = standing.map_or(0, |(number, _)| number).max(mine.unwrap_or(0)) + 1;
@@ -59,7 +61,13 @@ pub(super) fn apply(
 /// Configurations whose instances are told that they were replaced.
 const REMEMBERED: u64 = 10_000;
 
-fn write_accounts(db: &Connection, keys: &KeyRing, meant: &[Account], now: UnixTime) -> Result<()> {
+fn write_accounts(
+    db: &Connection,
+    keys: &KeyRing,
+    meant: &[Account],
+    passwords: &BTreeMap<String, Secret>,
+    now: UnixTime,
+) -> Result<()> {
     write_realms(db, meant)?;
     let mut former_owners = Vec::new();
     for account in meant {
@@ -71,6 +79,7 @@ fn write_accounts(db: &Connection, keys: &KeyRing, meant: &[Account], now: UnixT
                 former_owners.push(found.shown.account.owner);
             }
         }
+        passwords::put(db, keys, account, passwords.get(&account.id))?;
     }
     disable_others(db, meant, now)?;
     prove_realms(db)?;

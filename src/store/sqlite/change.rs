@@ -1,7 +1,7 @@
 //! What follows from changing what an account means: a new generation, a void grant, a fresh start. Pure.
 
-use crate::model::{Account, UnixTime};
-use crate::store::AccountState;
+use crate::model::{Account, TokenSource, UnixTime};
+use crate::store::{AccountState, PasswordState};
 
 /// The difference between an account as stored and as meant now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(super) struct Change {
     /// Another person or provider would sign in.
     pub grant: bool,
     pub policy: bool,
+    /// The stored password was for something else.
+    pub password: bool,
 }
 
 impl Change {
@@ -20,9 +22,12 @@ impl Change {
         let server =
             !old.server.host.eq_ignore_ascii_case(&new.server.host) || old.server.port != new.server.port;
         let signer = !old.sign_in_name().eq_ignore_ascii_case(new.sign_in_name());
+        let generation = owner || server || old.user != new.user;
+        let has_one = |account: &Account| matches!(account.source, TokenSource::Password(_));
         Change {
-            generation: owner || server || old.user != new.user,
+            generation,
             grant: owner || signer || old.provider() != new.provider(),
+            password: generation || !has_one(old) || !has_one(new),
             policy: old.delete != new.delete,
         }
     }
@@ -47,6 +52,7 @@ impl Change {
             delete_older_from: state.delete_older_from,
             policy_since: state.policy_since,
             last_clock: state.last_clock,
+            password: state.password,
             taken_total: state.taken_total,
             bytes_total: state.bytes_total,
             ..AccountState::default()
@@ -55,6 +61,9 @@ impl Change {
             state.identity = None;
             state.claims = None;
             state.last_login = None;
+        }
+        if self.password {
+            state.password = PasswordState::default();
         }
         if self.generation {
             state.not_before = 0;

@@ -25,6 +25,7 @@ mod grants;
 mod leases;
 mod ledger;
 mod ledger_rows;
+mod passwords;
 mod promises;
 mod state;
 

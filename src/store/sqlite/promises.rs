@@ -1,18 +1,40 @@
 //! The trait's promises, each handed to the file that keeps it, in one transaction of its kind.
 
-use super::{Durability, SqliteStore, accounts, apply, consents, grants, leases, ledger, state};
+use std::collections::BTreeMap;
+
+use super::{Durability, SqliteStore, accounts, apply, consents, grants, leases, ledger, passwords, state};
+use crate::secret::Secret;
 use crate::store::*;
 
 impl Store for SqliteStore {
-    fn apply(&self, desired: &Desired, mine: Option<u64>, now: UnixTime) -> Result<Applied> {
+    fn apply_with(
+        &self,
+        desired: &Desired,
+        passwords: &BTreeMap<String, Secret>,
+        mine: Option<u64>,
+        now: UnixTime,
+    ) -> Result<Applied> {
         if let Some(applied) = self.read(|db| apply::unchanged(db, &self.keys, desired))? {
             return Ok(applied);
         }
-        self.write(Durability::Full, |db| apply::apply(db, &self.keys, desired, mine, now))
+        self.write(Durability::Full, |db| apply::apply(db, &self.keys, desired, passwords, mine, now))
     }
 
-    fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
-        self.write(Durability::Full, |db| accounts::put(db, &self.keys, account, cap, now))
+    fn put_account_with(
+        &self,
+        account: &Account,
+        password: Option<&Secret>,
+        cap: u32,
+        now: UnixTime,
+    ) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            accounts::put(db, &self.keys, account, cap, now)?;
+            passwords::put(db, &self.keys, account, password)
+        })
+    }
+
+    fn password(&self, account: &str) -> Result<Option<StoredPassword>> {
+        self.read(|db| passwords::read(db, &self.keys, account))
     }
 
     fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool> {

@@ -27,7 +27,7 @@ pub(super) fn schedule(enabled: bool, state: &AccountState) -> (Option<i64>, Opt
     if !enabled || state.paused {
         return (None, None);
     }
-    let ready = state.not_before.max(state.aside_until);
+    let ready = state.not_before.max(state.aside_until).max(state.password.wait_until);
     (Some(sql(ready.max(state.next_due))), Some(sql(ready)))
 }
 

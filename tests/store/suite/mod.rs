@@ -13,6 +13,7 @@ pub mod consents;
 pub mod grants;
 pub mod leases;
 pub mod ledger;
+pub mod passwords;
 
 pub type Open<'a> = &'a dyn Fn() -> Arc<dyn Store>;
 
@@ -49,6 +50,10 @@ macro_rules! every_promise {
                 i10_grant_version_loses_no_grant
                 an_emptied_slot_never_takes_an_old_version
                 confirming_moves_the_pending_grant;
+            passwords:
+                a_password_stays_until_another_comes
+                a_password_is_for_one_server_user_and_owner
+                a_configured_password_goes_with_its_configuration;
             consents:
                 i11_a_consent_is_taken_once
                 i11_a_strangers_session_consumes_nothing

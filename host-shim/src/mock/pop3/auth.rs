@@ -16,6 +16,8 @@ pub(super) struct Credentials {
 pub(super) enum Mechanism {
     Xoauth2,
     Oauthbearer,
+    Plain,
+    ScramSha256,
 }
 
 impl Mechanism {
@@ -23,6 +25,8 @@ impl Mechanism {
         match name.to_ascii_uppercase().as_str() {
             "XOAUTH2" => Some(Mechanism::Xoauth2),
             "OAUTHBEARER" => Some(Mechanism::Oauthbearer),
+            "PLAIN" => Some(Mechanism::Plain),
+            "SCRAM-SHA-256" => Some(Mechanism::ScramSha256),
             _ => None,
         }
     }
@@ -30,8 +34,8 @@ impl Mechanism {
     /// What the client must answer to a JSON challenge.
     pub fn farewell(self) -> &'static str {
         match self {
-            Mechanism::Xoauth2 => "",
             Mechanism::Oauthbearer => "AQ==",
+            _ => "",
         }
     }
 }
@@ -39,6 +43,10 @@ impl Mechanism {
 /// The credentials in a base64 line; None if it is not well formed, to the byte.
 pub(super) fn credentials(mechanism: Mechanism, line: &str) -> Option<Credentials> {
     let text = String::from_utf8(BASE64_STANDARD.decode(line).ok()?).ok()?;
+    if mechanism == Mechanism::Plain {
+        let (user, password) = text.strip_prefix('\0')?.split_once('\0')?;
+        return Some(Credentials { user: user.to_owned(), token: password.to_owned(), port: None });
+    }
     let text = text.strip_suffix("\x01\x01")?;
     match mechanism {
         Mechanism::Xoauth2 => {
@@ -60,6 +68,7 @@ pub(super) fn credentials(mechanism: Mechanism, line: &str) -> Option<Credential
             }
             Some(Credentials { user, token: token?, port })
         }
+        Mechanism::Plain | Mechanism::ScramSha256 => None,
     }
 }
 

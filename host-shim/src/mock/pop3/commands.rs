@@ -25,6 +25,9 @@ impl Session {
             }
             (Verb::AuthData, _) => self.credentials(script, command).await,
             (Verb::Auth, false) => self.auth(script, command).await,
+            (Verb::User, false) => Ok(self.named(script, command)),
+            (Verb::Pass, false) => self.pass(script, command).await,
+            (Verb::Apop, false) => self.apop(script, command).await,
             (Verb::Stls, false) => self.stls(script).await,
             (_, false) => Ok(self.err(script, "command not valid before login")),
             (Verb::Stat, true) => Ok(self.stat(script)),

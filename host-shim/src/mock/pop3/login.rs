@@ -47,6 +47,13 @@ impl Session {
                 String::from_utf8_lossy(&line).into_owned()
             }
         };
+        let line = match mechanism {
+            Mechanism::ScramSha256 => match self.scram_first(script, &line).await? {
+                Some(line) => line,
+                None => return Ok(Flow::Drop),
+            },
+            _ => line,
+        };
         let (connection, verb) = (self.connection, Verb::AuthData);
         let text = format!("({} octets)", line.len());
         self.shared.journal.command(connection, None, verb, text);
@@ -68,6 +75,9 @@ impl Session {
         if line == "*" {
             return Ok(self.err(script, "Authentication aborted by client."));
         }
+        if mechanism == Mechanism::ScramSha256 {
+            return self.scram_final(script, line).await;
+        }
         let shown = auth::credentials(mechanism, line);
         self.shared.journal.secret(line, shown.as_ref().map(|shown| shown.token.as_str()));
         let Some(shown) = shown else {
@@ -88,17 +98,25 @@ impl Session {
 
     /// What a server says that repeats the credentials.
     pub(super) fn echo(&self, text: &str, command: &Command) -> String {
-        let [name, line] = command.words.as_slice() else {
-            return text.to_owned();
+        let (line, token) = match (command.verb, command.words.as_slice()) {
+            (Verb::Pass, words) => (words.join(" "), Some(words.join(" "))),
+            (Verb::Apop, [user, digest]) => (digest.clone(), self.shared.passwords(user).pop()),
+            (_, [name, line]) => {
+                let shown = Mechanism::named(name).and_then(|mechanism| auth::credentials(mechanism, line));
+                let known = || self.shared.passwords(&self.scram.as_ref()?.user).pop();
+                (line.clone(), shown.map(|shown| shown.token).or_else(known))
+            }
+            _ => return text.to_owned(),
         };
-        let shown = Mechanism::named(name).and_then(|mechanism| auth::credentials(mechanism, line));
-        let token = shown.map(|shown| shown.token);
+        let line = line.as_str();
         self.shared.journal.secret(line, token.as_deref());
         text.replace("{line}", line).replace("{token}", token.as_deref().unwrap_or_default())
     }
 
-    async fn refuse(&mut self, script: &Script, mechanism: Mechanism) -> io::Result<Flow> {
+    pub(super) async fn refuse(&mut self, script: &Script, mechanism: Mechanism) -> io::Result<Flow> {
+        let classic = matches!(mechanism, Mechanism::Plain | Mechanism::ScramSha256);
         match &script.refusal {
+            Refusal::Challenge { then, .. } if classic => self.say(script, then),
             Refusal::Plain(line) => self.say(script, line),
             Refusal::Close => return Ok(Flow::Drop),
             Refusal::Challenge { xoauth2, oauthbearer, then } => {
@@ -143,7 +161,7 @@ impl Session {
     }
 
     /// Credentials fit: may the mailbox be opened?
-    fn enter(&mut self, script: &Script, user: &str) -> Flow {
+    pub(super) fn enter(&mut self, script: &Script, user: &str) -> Flow {
         {
             let mut logins = self.shared.logins.lock();
             let login = logins.entry(user.to_ascii_lowercase()).or_default();
@@ -179,5 +197,7 @@ fn mechanism_word(mechanism: Mechanism) -> &'static str {
     match mechanism {
         Mechanism::Xoauth2 => "XOAUTH2",
         Mechanism::Oauthbearer => "OAUTHBEARER",
+        Mechanism::Plain => "PLAIN",
+        Mechanism::ScramSha256 => "SCRAM-SHA-256",
     }
 }

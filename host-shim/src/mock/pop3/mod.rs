@@ -1,4 +1,6 @@
-//! A POP3 server to be misled by: RFC 1939, 2449, 2595, 5034, with XOAUTH2 and OAUTHBEARER.
+//! A POP3 server to be misled by: RFC 1939, 2449, 2595, 5034, with XOAUTH2 and OAUTHBEARER,
+//! and, where the script lists them, PLAIN and SCRAM-SHA-256 with USER/PASS and APOP; a user's tokens are his
+//! passwords there.
 //!
 //! [`Server`] holds the parts: [`Mailboxes`] (what is there), [`Script`] (how it behaves, changeable while
 //! it runs), [`Journal`] (what happened), [`Stop`] (halt exactly here). Well-behaved unless told otherwise:
@@ -27,6 +29,7 @@ mod fault;
 mod journal;
 mod login;
 mod mailbox;
+mod password;
 mod script;
 mod server;
 mod session;

@@ -17,6 +17,9 @@ pub struct Script {
     pub capabilities_after_login: Option<Vec<String>>,
     pub mechanisms: Vec<String>,
     pub announce_sasl: bool,
+    /// SCRAM-SHA-256: the rounds asked for, and whether the server's own proof is a wrong one.
+    pub scram_rounds: u32,
+    pub scram_forged: bool,
     pub initial_response: InitialResponse,
     /// The line that asks for the credentials: `+ `, `+`, `+ go ahead`.
     pub continuation: String,
@@ -71,6 +74,8 @@ impl Script {
             capabilities_after_login: None,
             mechanisms: vec!["XOAUTH2".to_owned(), "OAUTHBEARER".to_owned()],
             announce_sasl: true,
+            scram_rounds: 4096,
+            scram_forged: false,
             initial_response: InitialResponse::Taken,
             continuation: "+ ".to_owned(),
             refusal: Refusal::challenge("-ERR [AUTH] Authentication failed."),
@@ -125,6 +130,15 @@ impl Script {
             login_text: "+OK Welcome.".to_owned(),
             window: Some(250),
             retr_is_final: true,
+            ..Script::dovecot()
+        }
+    }
+
+    /// As a server that knows passwords only, and these mechanisms; USER/PASS always, APOP because of its greeting.
+    pub fn classic(mechanisms: &[&str]) -> Script {
+        Script {
+            greeting: "+OK ready <1896.697170952@pop.example.com>".to_owned(),
+            mechanisms: mechanisms.iter().map(|name| (*name).to_owned()).collect(),
             ..Script::dovecot()
         }
     }

@@ -181,6 +181,11 @@ pub(super) struct Login {
 }
 
 impl Shared {
+    /// The passwords of this user.
+    pub fn passwords(&self, user: &str) -> Vec<String> {
+        self.tokens.of_user(user)
+    }
+
     pub fn fits(&self, user: &str, token: &str) -> bool {
         self.tokens.fits(token, user) || self.validator.as_ref().is_some_and(|fits| fits(user, token))
     }

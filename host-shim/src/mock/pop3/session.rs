@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::body::{Content, Sending};
 use super::fault::{Verb, What};
 use super::mailbox::{Message, Uidl};
+use super::password::Scram;
 use super::script::Script;
 use super::server::{Shared, Transport};
 use super::wire::Wire;
@@ -29,6 +30,10 @@ pub(super) struct Session {
     pub wire: Wire,
     pub connection: u64,
     pub user: Option<Arc<str>>,
+    /// By USER, before PASS.
+    pub named: Option<String>,
+    /// What SCRAM said so far.
+    pub scram: Option<Scram>,
     /// What was there at login; numbers count from 1.
     pub listed: Vec<Message>,
     pub deleted: BTreeSet<usize>,
@@ -56,6 +61,8 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         wire,
         connection,
         user: None,
+        named: None,
+        scram: None,
         listed: Vec::new(),
         deleted: BTreeSet::new(),
         retrieved: BTreeSet::new(),
@@ -156,6 +163,9 @@ impl Session {
             "CAPA" => Verb::Capa,
             "STLS" => Verb::Stls,
             "AUTH" => Verb::Auth,
+            "USER" => Verb::User,
+            "PASS" => Verb::Pass,
+            "APOP" => Verb::Apop,
             "STAT" => Verb::Stat,
             "LIST" => Verb::List,
             "UIDL" => Verb::Uidl,
@@ -168,7 +178,10 @@ impl Session {
             _ => Verb::Other,
         };
         let words: Vec<String> = words.collect();
-        let number = words.first().and_then(|word| word.parse().ok()).filter(|_| verb != Verb::Auth);
+        let number = words
+            .first()
+            .and_then(|word| word.parse().ok())
+            .filter(|_| !matches!(verb, Verb::Auth | Verb::User | Verb::Pass | Verb::Apop));
         let there = number.filter(|number| !self.deleted.contains(number));
         let message = there.and_then(|number: usize| self.listed.get(number.wrapping_sub(1)));
         Command { verb, number, uidl: message.map(|message| message.uidl.clone()), claimed: None, words }
@@ -182,7 +195,7 @@ impl Session {
                 [mechanism, rest @ ..] => format!("AUTH {mechanism} ({} octets)", rest.join(" ").len()),
                 [] => "AUTH".to_owned(),
             },
-            Verb::Other => {
+            Verb::Other | Verb::User | Verb::Pass | Verb::Apop => {
                 let word = line.split(|octet| *octet == b' ').next().unwrap_or_default();
                 let keyword = word.len() <= 4 && word.iter().all(u8::is_ascii_alphabetic);
                 let word = if keyword { String::from_utf8_lossy(word) } else { "".into() };
