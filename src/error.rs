@@ -105,6 +105,9 @@ pub struct Error {
     pub message: String,
     /// What the person who can help should do.
     pub advice: String,
+    /// The same for the user and for the operator, where both have use for a sentence; `advice` is one of them.
+    pub for_user: String,
+    pub for_operator: String,
     /// Seconds until another try makes sense; 0 where nothing is known.
     pub retry_after_s: u32,
 }
@@ -117,12 +120,20 @@ impl Error {
             provider_code: String::new(),
             message: message.into(),
             advice: String::new(),
+            for_user: String::new(),
+            for_operator: String::new(),
             retry_after_s: 0,
         }
     }
 
     pub fn advice(mut self, advice: impl Into<String>) -> Error {
         self.advice = advice.into();
+        self
+    }
+
+    pub fn sentences(mut self, for_user: impl Into<String>, for_operator: impl Into<String>) -> Error {
+        self.for_user = for_user.into();
+        self.for_operator = for_operator.into();
         self
     }
 

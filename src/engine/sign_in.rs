@@ -49,6 +49,7 @@ impl Visit {
         refusal: Option<&Refusal>,
         auth_resp_code: bool,
     ) -> Error {
+        let state = &self.row.state;
         let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or("", ResponseCode::name);
         let scope_has_pop = match &self.provider {
             Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
@@ -60,11 +61,21 @@ impl Visit {
             sasl_status: refusal.and_then(|refusal| refusal.sasl_status.as_deref()).unwrap_or(""),
             auth_resp_code,
             closed: refusal.is_none(),
+            closed_before: if state.cause == "server.unavailable" { state.failures } else { 0 },
             token_age_s: self.call.now().saturating_sub(access.obtained_at),
             token_length: access.token.len(),
+            scope: &access.scope,
             scope_has_pop,
-            worked_before: self.row.state.last_login.is_some(),
+            shared: self.is_shared(),
+            worked_before: state.last_login.is_some(),
         };
         diagnosis::pop_refusal(self.provider.as_deref(), &seen)
+    }
+
+    /// Another name signed in than the one that goes into `user=` (PROTOCOL.md B.4).
+    fn is_shared(&self) -> bool {
+        let account = &self.row.account;
+        let signed_in = self.row.state.identity.as_ref().and_then(|identity| identity.name.as_deref());
+        !signed_in.unwrap_or(account.sign_in_name()).eq_ignore_ascii_case(&account.user)
     }
 }

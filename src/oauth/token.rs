@@ -15,6 +15,7 @@ use url::form_urlencoded;
 
 use super::diagnosis::{self, Refusal};
 use super::provider::{ClientAuthentication, Provider};
+use super::table;
 use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
 use crate::secret::Secret;
@@ -32,12 +33,19 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
     /// The body was longer than what is read of one.
     pub truncated: bool,
+    /// The request was a refresh: the same registration and person worked before.
+    pub renewing: bool,
     /// What the request told in confidence: never repeated from the answer.
     pub confided: Vec<Secret>,
 }
 
 /// Parameters of a request that are nobody's but the provider's.
 const CONFIDENTIAL: [&str; 4] = ["client_secret", "code", "code_verifier", "refresh_token"];
+
+pub fn is_refresh(request: &HttpRequest) -> bool {
+    form_urlencoded::parse(request.body())
+        .any(|(name, value)| name == "grant_type" && value == "refresh_token")
+}
 
 /// The secrets of a request, plain and as they are written there.
 pub fn confided(request: &HttpRequest) -> Vec<Secret> {
@@ -144,8 +152,8 @@ pub fn read_token(
         None | Some("") => requested.to_owned(),
         Some(scope) => scope.to_owned(),
     };
-    if !provider.grants_pop(&scope) {
-        return Err(diagnosis::pop_not_granted(provider).into());
+    if !provider.grants_pop(&scope) || (provider.profile.is_microsoft() && table::is_for_graph(&scope)) {
+        return Err(diagnosis::pop_not_granted(provider, &scope).into());
     }
     let lifetime = lifetime(&members)?;
     let secret = |text: &str| Secret::new(text.to_owned());

@@ -189,6 +189,8 @@ pub struct AccountState {
     pub provider_code: String,
     pub message: String,
     pub advice: String,
+    pub for_user: String,
+    pub for_operator: String,
     /// Since when this outcome holds.
     pub since: UnixTime,
     /// Failures in a row.

@@ -65,6 +65,8 @@ impl Answered {
         };
         let message = match &error {
             None => "The mailbox is connected; its mail will be collected.",
+            // It is read by the person who signed in.
+            Some(error) if !error.for_user.is_empty() => &error.for_user,
             Some(error) if error.advice.is_empty() => &error.message,
             Some(error) => &error.advice,
         };
@@ -106,6 +108,8 @@ impl Answered {
             provider_code: self.error.as_ref().map_or_else(String::new, |error| error.provider_code.clone()),
             message: self.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
             advice: self.error.as_ref().map_or_else(String::new, |error| error.advice.clone()),
+            for_user: self.error.as_ref().map_or_else(String::new, |error| error.for_user.clone()),
+            for_operator: self.error.as_ref().map_or_else(String::new, |error| error.for_operator.clone()),
             retry_after_s: self.error.as_ref().map_or(0, |error| error.retry_after_s),
             end: self.end,
             json: self.json.clone(),
@@ -125,6 +129,8 @@ impl Answered {
             provider_code: kept.provider_code,
             message: kept.message,
             advice: kept.advice,
+            for_user: kept.for_user,
+            for_operator: kept.for_operator,
             retry_after_s: kept.retry_after_s,
         });
         Answered { error, end: kept.end, json: kept.json }
@@ -138,6 +144,10 @@ struct Kept {
     provider_code: String,
     message: String,
     advice: String,
+    #[serde(default)]
+    for_user: String,
+    #[serde(default)]
+    for_operator: String,
     retry_after_s: u32,
     end: End,
     json: String,
