@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use super::breaker::Gate;
 use super::call::Call;
 use super::deadline::Deadline;
 use super::line::Line;
 use crate::error::{Error, Result, Status};
 use crate::model::{Security, Server};
+use crate::net::dial::Family;
 use crate::net::tls;
 use crate::net::wire::Wire;
 use crate::oauth::provider::{MechanismRule, Provider};
@@ -19,6 +21,7 @@ use crate::store::AccountRow;
 /// A connection with its waits.
 pub struct Connection {
     pub wire: Wire,
+    pub family: Family,
     pub capabilities: Capabilities,
     pub deadline: Deadline,
     /// Between two reads while a reply is due.
@@ -36,7 +39,7 @@ pub enum Answer {
 }
 
 /// Connects and learns what the server can.
-pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
+pub async fn connect(call: &Call, row: &AccountRow, gate: &Gate) -> Result<Connection> {
     let server = &row.account.server;
     let timeouts = &call.settings.config.timeouts;
     let limit = Duration::from_secs(timeouts.connect_s.into());
@@ -45,7 +48,12 @@ pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
         message_bytes: row.account.limits.max_message_bytes,
     };
     let config = call.settings.tls_of_account(&row.account)?;
-    let stream = call.deadline.bound(call.names.connect(&server.host, server.port, limit)).await?;
+    let is_shut = |family| gate.is_shut(family, call.now());
+    let dialled = call.names.connect(&server.host, server.port, limit, is_shut);
+    let Some((stream, family)) = call.deadline.bound(dialled).await? else {
+        return Err(gate.shut(call.now()));
+    };
+    gate.enter(call, family).await?;
     let wire = match server.security {
         Security::Implicit => {
             let secured = call
@@ -58,6 +66,7 @@ pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
     };
     let mut connection = Connection {
         wire,
+        family,
         capabilities: Capabilities::default(),
         deadline: call.deadline.clone(),
         reply: Duration::from_secs(timeouts.reply_s.into()),

@@ -1,10 +1,12 @@
 //! From a token to a session that is logged in, and what a no of the mail server means.
 
+use super::breaker::Gate;
 use super::grant;
 use super::line::Line;
 use super::login::{self, Answer, Connection};
 use super::visit::Visit;
 use crate::error::{Error, Result};
+use crate::net::dial::Family;
 use crate::oauth::diagnosis::{self, PopRefusal};
 use crate::pop3::{Refusal, ResponseCode};
 
@@ -14,14 +16,18 @@ impl Visit {
         let mut access = grant::access(&self.call, &self.row).await?;
         let mut renewed = false;
         loop {
-            let mut connection = login::connect(&self.call, &self.row).await?;
+            let gate = Gate::of(&self.call, &self.row.account.server).await?;
+            let mut connection = login::connect(&self.call, &self.row, &gate).await?;
             let account = &self.row.account;
             let answer = connection
                 .log_in(&account.server, self.provider.as_deref(), &account.user, &access.token)
                 .await?;
             let auth_resp_code = connection.capabilities.auth_resp_code;
             let refusal = match answer {
-                Answer::Welcome => return Ok(connection),
+                Answer::Welcome => {
+                    gate.let_in(&self.call, connection.family).await?;
+                    return Ok(connection);
+                }
                 Answer::Refused(refusal) => Some(refusal),
                 Answer::Broken(e) => {
                     Line::new("login_broken").field("account", &account.id).field("error", e).warn();
@@ -38,7 +44,32 @@ impl Visit {
                 renewed = true;
                 continue;
             }
-            return Err(self.refused_login(&access, refusal.as_ref(), auth_resp_code));
+            let error = self.refused_login(&access, refusal.as_ref(), auth_resp_code);
+            return Err(self.weighed(error, &gate, connection.family).await?);
+        }
+    }
+
+    /// What throttling servers say too is believed of an account that worked only when it lasts (DESIGN.md 6).
+    async fn weighed(&mut self, error: Error, gate: &Gate, family: Family) -> Result<Error> {
+        if !self.worked_before() || !diagnosis::is_doubtful(&error) {
+            return Ok(error);
+        }
+        let since = self.row.state.refused_since;
+        let doubted = gate.refused(&self.call, family, since, &error.message).await?;
+        self.row.state.refused_since = since.or(Some(self.call.now()));
+        Ok(doubted.unwrap_or(error))
+    }
+
+    fn worked_before(&self) -> bool {
+        let state = &self.row.state;
+        let same_sort = state.login_with.is_empty() || state.login_with == self.sort_of_token();
+        state.last_login.is_some() && same_sort
+    }
+
+    pub fn sort_of_token(&self) -> String {
+        match self.row.account.provider() {
+            Some(provider) => format!("provider {provider}"),
+            None => "file".to_owned(),
         }
     }
 
@@ -67,7 +98,7 @@ impl Visit {
             scope: &access.scope,
             scope_has_pop,
             shared: self.is_shared(),
-            worked_before: state.last_login.is_some(),
+            worked_before: self.worked_before(),
         };
         diagnosis::pop_refusal(self.provider.as_deref(), &seen)
     }

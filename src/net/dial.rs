@@ -46,6 +46,28 @@ impl NameService {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub fn of(address: IpAddr) -> Family {
+        match address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Names {
     resolver: TokioResolver,
@@ -73,20 +95,34 @@ impl Names {
         Ok(addresses)
     }
 
-    /// Connects to the first address that answers, each within `limit`.
-    pub async fn connect(&self, host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
+    /// Connects to the first address that answers, each within `limit`; `None` where every address is of a family
+    /// that is shut.
+    pub async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        limit: Duration,
+        is_shut: impl Fn(Family) -> bool,
+    ) -> Result<Option<(TcpStream, Family)>> {
         let mut last = String::new();
         for address in self.look_up(host).await? {
+            let family = Family::of(address);
+            if is_shut(family) {
+                continue;
+            }
             let target = SocketAddr::new(address, port);
             match timeout(limit, TcpStream::connect(target)).await {
                 Ok(Ok(stream)) => {
                     // Commands are small and each waits for its reply.
                     let _ = stream.set_nodelay(true);
-                    return Ok(stream);
+                    return Ok(Some((stream, family)));
                 }
                 Ok(Err(e)) => last = format!("{target}: {e}"),
                 Err(_) => last = format!("{target}: no answer within {} s", limit.as_secs()),
             }
+        }
+        if last.is_empty() {
+            return Ok(None);
         }
         Err(Error::new(
             Status::Transient,

@@ -74,6 +74,8 @@ const CAUSES: &[&str] = &[
     "rights",
     "rights.account_disabled",
     "rights.disabled",
+    "server.refused_for_now",
+    "server.logins_refused",
 ];
 
 #[cfg(test)]

@@ -161,6 +161,8 @@ pub fn mailbox(rows: Vec<Expected>) {
             .store()
             .update_state("a", &mut |state| {
                 state.last_login = is("worked").then_some(now - 7200);
+                // Lasting, so that it is no throttling.
+                state.refused_since = is("worked").then_some(now - 7200);
                 state.cause = if closed { "server.unavailable".to_owned() } else { String::new() };
                 state.failures = if closed { 2 } else { 0 };
             })

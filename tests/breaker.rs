@@ -1,0 +1,124 @@
+//! A server that says "bad password" to everybody for a while costs nobody his consent (DESIGN.md 6).
+
+#[allow(dead_code, reason = "shared with other tests")]
+mod house;
+
+use std::collections::BTreeSet;
+
+use house::{House, Recorder, cause, fetch};
+use multipop::model::EventKind;
+use multipop_host::mock::pop3::{At, Fault, Script, Verb, What};
+use serde_json::json;
+
+const ACCOUNTS: usize = 30;
+const INTERVAL_S: u64 = 300;
+
+/// Thirty accounts that worked at one server, a message each.
+fn thirty() -> (House, Vec<String>) {
+    let mut house = House::new(Script::exchange());
+    house.config["accounts"].as_object_mut().unwrap().remove("alice");
+    let server = house.pop.address().to_string();
+    let ids: Vec<String> = (0..ACCOUNTS).map(|number| format!("a{number:02}")).collect();
+    for id in &ids {
+        let user = user(id);
+        house.tokens.accept(id, &user);
+        house.pop.mailboxes().fill(&user, 1, 500, 1);
+        std::fs::write(house.path(&format!("token-{id}")), id).unwrap();
+        house.config["accounts"][id] = json!({
+            "owner": format!("{id}@example.com"), "server": server, "user": user,
+            "token_file": house.path(&format!("token-{id}")), "deliver_to": id, "interval_s": INTERVAL_S,
+        });
+    }
+    house.configure().unwrap();
+    let mut sink = Recorder::default();
+    let (status, report) = fetch(&house.instance, &mut sink, None, false);
+    assert_eq!(
+        (cause(&status), report.accounts_ok as usize, sink.delivered.len()),
+        ("ok", ACCOUNTS, ACCOUNTS)
+    );
+    (house, ids)
+}
+
+fn user(id: &str) -> String {
+    format!("{id}@contoso.example")
+}
+
+fn bad_password() -> Fault {
+    let words = "Authentication failure: unknown user name or bad password.";
+    Fault::new(At::Verb(Verb::AuthData), What::Err(words.to_owned()))
+}
+
+/// As a host's loop does it: a pass every so often. The outcomes seen, and how many log-ins were tried.
+fn pass_for(house: &House, seconds: u64, step: u64, sink: &mut Recorder) -> BTreeSet<String> {
+    let mut outcomes = BTreeSet::new();
+    for _ in 0..seconds / step {
+        house.clock.advance(step);
+        assert_eq!(cause(&fetch(&house.instance, sink, None, false).0), "ok");
+        for id in house.config["accounts"].as_object().unwrap().keys() {
+            outcomes.insert(house.shown_account(id)["state"]["outcome"].as_str().unwrap().to_owned());
+        }
+    }
+    outcomes
+}
+
+fn log_ins(house: &House) -> u64 {
+    house.pop.journal().count(Verb::AuthData)
+}
+
+#[test]
+fn bad_password_for_everybody_for_ten_minutes_marks_nobody_and_heals_within_an_interval() {
+    let (house, ids) = thirty();
+    // All fall due.
+    house.clock.advance(INTERVAL_S + 60);
+    house.pop.change(|script| script.faults = vec![bad_password()]);
+    for id in &ids {
+        house.pop.mailboxes().fill(&user(id), 1, 500, 2);
+    }
+    let before = log_ins(&house);
+    let mut sink = Recorder::default();
+    let outcomes = pass_for(&house, 600, 20, &mut sink);
+    assert!(
+        outcomes.iter().all(|outcome| ["ok", "ok_more", "transient"].contains(&outcome.as_str())),
+        "{outcomes:?}"
+    );
+    assert!(outcomes.contains("transient"));
+    let tried = log_ins(&house) - before;
+    assert!((3..=20).contains(&tried), "{tried} log-ins of thirty accounts in ten minutes");
+    for event in &sink.events {
+        let notice = [EventKind::ConsentNeeded, EventKind::OperatorNeeded, EventKind::Throttled];
+        assert!(!notice.contains(&event.kind), "{event:?}");
+    }
+    assert!(sink.lines.iter().any(|line| line.contains("event=breaker_open")));
+
+    house.pop.change(|script| script.faults.clear());
+    pass_for(&house, INTERVAL_S, 20, &mut sink);
+    for id in &ids {
+        assert_eq!(house.shown_account(id)["state"]["outcome"], "ok", "{id}");
+    }
+    assert_eq!(sink.delivered.len(), ACCOUNTS, "the second message of each");
+    assert!(sink.lines.iter().any(|line| line.contains("event=breaker_closed")));
+}
+
+#[test]
+fn one_that_is_refused_for_its_own_sake_is_told_and_stops_nobody_else() {
+    let (house, ids) = thirty();
+    house.clock.advance(INTERVAL_S + 60);
+    house.pop.change(|script| script.faults = vec![bad_password().of_user(&user("a07"))]);
+    let mut sink = Recorder::default();
+    // However often its owner presses the button.
+    for _ in 0..5 {
+        house.clock.advance(5);
+        let (status, _) = fetch(&house.instance, &mut sink, Some("a07"), true);
+        assert_eq!(cause(&status), "server.refused_for_now");
+    }
+    pass_for(&house, 2 * INTERVAL_S, 20, &mut sink);
+    for id in ids.iter().filter(|id| *id != "a07") {
+        assert_eq!(house.shown_account(id)["state"]["outcome"], "ok", "{id}");
+    }
+    assert!(!sink.lines.iter().any(|line| line.contains("event=breaker_open")));
+    pass_for(&house, 1200, 60, &mut sink);
+    let shown = house.shown_account("a07");
+    assert_eq!(shown["state"]["cause"], "config.token_file", "{shown}");
+    let told = |event: &&multipop::model::Event| event.kind == EventKind::OperatorNeeded;
+    assert_eq!(sink.events.iter().filter(told).count(), 1);
+}
