@@ -5,8 +5,12 @@ mod house;
 
 use std::collections::BTreeSet;
 
-use house::{House, Recorder, cause, fetch};
+use house::{DAY, House, Recorder, START, cause, fetch};
+use multipop::config::Config;
+use multipop::engine::settings::Settings;
 use multipop::model::EventKind;
+use multipop::secret::Secret;
+use multipop::store::{Grant, GrantSlot};
 use multipop_host::mock::pop3::{At, Fault, Script, Verb, What};
 use serde_json::json;
 
@@ -23,13 +27,21 @@ fn thirty() -> (House, Vec<String>) {
         let user = user(id);
         house.tokens.accept(id, &user);
         house.pop.mailboxes().fill(&user, 1, 500, 1);
-        std::fs::write(house.path(&format!("token-{id}")), id).unwrap();
         house.config["accounts"][id] = json!({
             "owner": format!("{id}@example.com"), "server": server, "user": user,
-            "token_file": house.path(&format!("token-{id}")), "deliver_to": id, "interval_s": INTERVAL_S,
+            "provider": "p", "deliver_to": id, "interval_s": INTERVAL_S,
         });
     }
+    std::fs::write(house.path("secret"), "a-client-secret").unwrap();
+    house.config["providers"] = json!({ "p": {
+        "profile": "generic", "issuer": "https://id.example.com",
+        "authorize_endpoint": "https://id.example.com/authorize", "token_endpoint": "https://id.example.com/token",
+        "client_id": "client", "client_secret_files": [house.path("secret")],
+        "redirect_uri": "https://mail.example.com/back", "scopes": ["openid", "mail"], "servers": [server],
+        "ca_file": house.path("ca.pem"),
+    } });
     house.configure().unwrap();
+    sign_in(&house, &ids);
     let mut sink = Recorder::default();
     let (status, report) = fetch(&house.instance, &mut sink, None, false);
     assert_eq!(
@@ -37,6 +49,28 @@ fn thirty() -> (House, Vec<String>) {
         ("ok", ACCOUNTS, ACCOUNTS)
     );
     (house, ids)
+}
+
+/// Tokens that are old enough for a refusal to mean "sign in again", and live long.
+fn sign_in(house: &House, ids: &[String]) {
+    let config = Config::read(&house.config.to_string()).unwrap();
+    let store = Settings::prove(config).unwrap().open_store(START).unwrap();
+    for id in ids {
+        let grant = Grant {
+            provider: "p".to_owned(),
+            refresh_token: None,
+            access_token: Some(Secret::new(id.clone())),
+            renew_at: START + DAY,
+            expires_at: START + DAY,
+            scope: "mail".to_owned(),
+            identity: None,
+            obtained_at: START - 3600,
+            refreshed_at: START - 3600,
+            session: None,
+            dead: false,
+        };
+        store.put_grant(id, GrantSlot::Active, 0, &grant).unwrap().unwrap();
+    }
 }
 
 fn user(id: &str) -> String {
@@ -118,7 +152,7 @@ fn one_that_is_refused_for_its_own_sake_is_told_and_stops_nobody_else() {
     assert!(!sink.lines.iter().any(|line| line.contains("event=breaker_open")));
     pass_for(&house, 1200, 60, &mut sink);
     let shown = house.shown_account("a07");
-    assert_eq!(shown["state"]["cause"], "config.token_file", "{shown}");
-    let told = |event: &&multipop::model::Event| event.kind == EventKind::OperatorNeeded;
+    assert_eq!(shown["state"]["cause"], "consent.refused_by_server", "{shown}");
+    let told = |event: &&multipop::model::Event| event.kind == EventKind::ConsentNeeded;
     assert_eq!(sink.events.iter().filter(told).count(), 1);
 }
