@@ -67,6 +67,16 @@ fn a_clock_that_is_wrong_is_named() {
 }
 
 #[test]
+fn a_clock_that_is_wrong_is_named_at_a_sign_in() {
+    let world = world::World::entra();
+    world.clock.pass(2 * 86_400);
+    let error = world.bring(&world.sign_in(world::ALICE), world::SESSION).result.unwrap_err();
+    assert_eq!(error.cause, "config.clock", "{error:?}");
+    let ahead = error.message.split_once("clock is ").unwrap().1;
+    assert!(ahead.starts_with("1728") && ahead.ends_with(" s ahead of the provider's"), "{ahead}");
+}
+
+#[test]
 fn an_error_a_suberror_and_a_status_mean_what_is_written() {
     walk::renewal(expected("error"), false);
     walk::renewal(expected("suberror"), false);

@@ -50,6 +50,17 @@ fn clocks_differ(skew_s: i64) -> String {
     format!(", this machine's clock is {length} s {way} the provider's")
 }
 
+/// An id_token out of its time is this machine's fault where the provider's `Date` says so too.
+pub fn out_of_time(error: Error, skew_s: i64) -> Error {
+    if error.cause != "identity.time" || skew_s.unsigned_abs() < SKEW_S {
+        return error;
+    }
+    match table::rows().find(|row| row.cause == "config.clock") {
+        Some(row) => row.error(error.message + &clocks_differ(skew_s)),
+        None => error,
+    }
+}
+
 /// No HTTP answer at all.
 pub fn unreachable(what: &str) -> Error {
     Error::new(

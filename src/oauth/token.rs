@@ -15,6 +15,7 @@ use url::form_urlencoded;
 
 use super::diagnosis::{self, Refusal};
 use super::provider::{ClientAuthentication, Provider};
+use super::retry_after;
 use super::table;
 use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
@@ -84,6 +85,8 @@ pub struct Token {
     pub expires_at: UnixTime,
     /// When to get the next one, before this one expires.
     pub renew_at: UnixTime,
+    /// How far this machine's clock is ahead of the provider's; 0 where it told no time.
+    pub skew_s: i64,
 }
 
 /// Redeems a code, once, with the redirect URI it was asked with.
@@ -165,6 +168,7 @@ pub fn read_token(
         scope,
         expires_at: now + lifetime,
         renew_at: now + lifetime - margin(lifetime),
+        skew_s: retry_after::skew_s(answer, now),
     })
 }
 

@@ -69,7 +69,10 @@ async fn try_connect(
     };
     let token = redeem(call, &provider, consent, row, &code).await?;
     let identity = match &token.id_token {
-        Some(id_token) => Some(identity::read(&provider, id_token, &consent.nonce, now)?),
+        Some(id_token) => Some({
+            let read = identity::read(&provider, id_token, &consent.nonce, now);
+            read.map_err(|error| diagnosis::out_of_time(error, token.skew_s))?
+        }),
         None => None,
     };
     names.signed_in = identity.as_ref().and_then(|identity| identity.name.clone());
