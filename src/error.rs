@@ -105,11 +105,17 @@ pub struct Error {
     pub message: String,
     /// What the person who can help should do.
     pub advice: String,
-    /// The same for the user and for the operator, where both have use for a sentence; `advice` is one of them.
-    pub for_user: String,
-    pub for_operator: String,
+    /// Where both the user and the operator have use for a sentence; `advice` is one of them.
+    pub sentences: Option<Box<Sentences>>,
     /// Seconds until another try makes sense; 0 where nothing is known.
     pub retry_after_s: u32,
+}
+
+/// What to tell whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentences {
+    pub for_user: String,
+    pub for_operator: String,
 }
 
 impl Error {
@@ -120,8 +126,7 @@ impl Error {
             provider_code: String::new(),
             message: message.into(),
             advice: String::new(),
-            for_user: String::new(),
-            for_operator: String::new(),
+            sentences: None,
             retry_after_s: 0,
         }
     }
@@ -132,9 +137,18 @@ impl Error {
     }
 
     pub fn sentences(mut self, for_user: impl Into<String>, for_operator: impl Into<String>) -> Error {
-        self.for_user = for_user.into();
-        self.for_operator = for_operator.into();
+        let (for_user, for_operator) = (for_user.into(), for_operator.into());
+        self.sentences = Some(Box::new(Sentences { for_user, for_operator }));
         self
+    }
+
+    /// Empty where there is none for him.
+    pub fn for_user(&self) -> &str {
+        self.sentences.as_ref().map_or("", |both| &both.for_user)
+    }
+
+    pub fn for_operator(&self) -> &str {
+        self.sentences.as_ref().map_or("", |both| &both.for_operator)
     }
 
     pub fn provider_code(mut self, code: impl Into<String>) -> Error {

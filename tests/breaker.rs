@@ -1,16 +1,16 @@
 //! A server that says "bad password" to everybody for a while costs nobody his consent (DESIGN.md 6).
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod house;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use house::{DAY, House, Recorder, START, cause, fetch};
 use multipop::config::Config;
 use multipop::engine::settings::Settings;
 use multipop::model::EventKind;
 use multipop::secret::Secret;
-use multipop::store::{Grant, GrantSlot};
+use multipop::store::{Grant, GrantSlot, Store};
 use multipop_host::mock::pop3::{At, Fault, Script, Verb, What};
 use serde_json::json;
 
@@ -51,10 +51,14 @@ fn thirty() -> (House, Vec<String>) {
     (house, ids)
 }
 
+fn store(house: &House) -> Arc<dyn Store> {
+    let config = Config::read(&house.config.to_string()).unwrap();
+    Settings::prove(config).unwrap().open_store(START).unwrap()
+}
+
 /// Tokens that are old enough for a refusal to mean "sign in again", and live long.
 fn sign_in(house: &House, ids: &[String]) {
-    let config = Config::read(&house.config.to_string()).unwrap();
-    let store = Settings::prove(config).unwrap().open_store(START).unwrap();
+    let store = store(house);
     for id in ids {
         let grant = Grant {
             provider: "p".to_owned(),
@@ -124,6 +128,10 @@ fn bad_password_for_everybody_for_ten_minutes_marks_nobody_and_heals_within_an_i
     }
     assert!(sink.lines.iter().any(|line| line.contains("event=breaker_open")));
 
+    let breaker = |family: &str| store(&house).breaker(&format!("{} {family}", house.pop.address())).unwrap();
+    assert!(breaker("ipv4").is_some_and(|breaker| breaker.failures >= 3));
+    assert_eq!(breaker("ipv6"), None, "by the other family others may still get in");
+
     house.pop.change(|script| script.faults.clear());
     pass_for(&house, INTERVAL_S, 20, &mut sink);
     for id in &ids {
@@ -131,6 +139,7 @@ fn bad_password_for_everybody_for_ten_minutes_marks_nobody_and_heals_within_an_i
     }
     assert_eq!(sink.delivered.len(), ACCOUNTS, "the second message of each");
     assert!(sink.lines.iter().any(|line| line.contains("event=breaker_closed")));
+    assert_eq!(breaker("ipv4"), None);
 }
 
 #[test]

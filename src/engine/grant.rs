@@ -168,10 +168,9 @@ fn over(row: &AccountRow) -> Error {
             cause,
             provider_code: row.state.provider_code.clone(),
             advice: row.state.advice.clone(),
-            for_user: row.state.for_user.clone(),
-            for_operator: row.state.for_operator.clone(),
             ..error
-        },
+        }
+        .sentences(&row.state.for_user, &row.state.for_operator),
         _ => error,
     }
 }

@@ -154,8 +154,8 @@ fn settle(state: &mut AccountState, outcome: Outcome, error: Option<&Error>, now
     state.provider_code = error.map_or(String::new(), |error| error.provider_code.clone());
     state.message = error.map_or(String::new(), |error| error.message.clone());
     state.advice = error.map_or(String::new(), |error| error.advice.clone());
-    state.for_user = error.map_or(String::new(), |error| error.for_user.clone());
-    state.for_operator = error.map_or(String::new(), |error| error.for_operator.clone());
+    state.for_user = error.map_or(String::new(), |error| error.for_user().to_owned());
+    state.for_operator = error.map_or(String::new(), |error| error.for_operator().to_owned());
     match outcome {
         Outcome::HostFull | Outcome::HostRecipient | Outcome::Host => {
             state.deferral = Some(outcome);

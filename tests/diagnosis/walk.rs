@@ -24,9 +24,9 @@ fn fits(row: &Expected, error: &Error) {
     };
     assert!(statuses.contains(&error.status), "{row:?} {error:?}");
     assert_eq!(error.cause, row.cause, "{row:?} {error:?}");
-    assert!(!error.for_user.is_empty() && !error.for_operator.is_empty(), "{row:?} {error:?}");
-    let helper = if row.class == "R" { &error.for_user } else { &error.for_operator };
-    assert!(error.advice == *helper || row.class == "T", "{row:?} {error:?}");
+    assert!(!error.for_user().is_empty() && !error.for_operator().is_empty(), "{row:?} {error:?}");
+    let helper = if row.class == "R" { error.for_user() } else { error.for_operator() };
+    assert!(error.advice == helper || row.class == "T", "{row:?} {error:?}");
 }
 
 fn said(row: &Expected) -> OAuthError {
@@ -59,7 +59,7 @@ pub fn code(rows: Vec<Expected>) {
         let error = brought.result.unwrap_err();
         fits(row, &error);
         // The page is read by the user.
-        assert_eq!(brought.json["message"], error.for_user, "{row:?}");
+        assert_eq!(brought.json["message"], error.for_user(), "{row:?}");
     }
 }
 
@@ -104,7 +104,7 @@ fn fetched(world: &World, row: &Expected) -> Error {
         _ => &[Outcome::Transient],
     };
     assert!(outcomes.contains(&state.outcome.unwrap()), "{row:?} {state:?}");
-    assert_eq!((&state.for_user, &state.for_operator), (&error.for_user, &error.for_operator));
+    assert_eq!((&*state.for_user, &*state.for_operator), (error.for_user(), error.for_operator()));
     error
 }
 

@@ -169,7 +169,7 @@ async fn redeem(
             if error.status == Status::Transient {
                 // The code may be used up (PROTOCOL.md E 5): it is never sent twice.
                 const LATER: &str = "Please start the sign-in again in a few minutes.";
-                let for_operator = error.for_operator.clone();
+                let for_operator = error.for_operator().to_owned();
                 return Err(error.advice(LATER).sentences(LATER, for_operator));
             }
             Err(error)
