@@ -105,8 +105,17 @@ pub struct Error {
     pub message: String,
     /// What the person who can help should do.
     pub advice: String,
+    /// Where both the user and the operator have use for a sentence; `advice` is one of them.
+    pub sentences: Option<Box<Sentences>>,
     /// Seconds until another try makes sense; 0 where nothing is known.
     pub retry_after_s: u32,
+}
+
+/// What to tell whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentences {
+    pub for_user: String,
+    pub for_operator: String,
 }
 
 impl Error {
@@ -117,6 +126,7 @@ impl Error {
             provider_code: String::new(),
             message: message.into(),
             advice: String::new(),
+            sentences: None,
             retry_after_s: 0,
         }
     }
@@ -124,6 +134,21 @@ impl Error {
     pub fn advice(mut self, advice: impl Into<String>) -> Error {
         self.advice = advice.into();
         self
+    }
+
+    pub fn sentences(mut self, for_user: impl Into<String>, for_operator: impl Into<String>) -> Error {
+        let (for_user, for_operator) = (for_user.into(), for_operator.into());
+        self.sentences = Some(Box::new(Sentences { for_user, for_operator }));
+        self
+    }
+
+    /// Empty where there is none for him.
+    pub fn for_user(&self) -> &str {
+        self.sentences.as_ref().map_or("", |both| &both.for_user)
+    }
+
+    pub fn for_operator(&self) -> &str {
+        self.sentences.as_ref().map_or("", |both| &both.for_operator)
     }
 
     pub fn provider_code(mut self, code: impl Into<String>) -> Error {

@@ -200,7 +200,7 @@ async fn proven_token(visit: &Visit) -> Result<(Access, String)> {
         && !access.scope.is_empty()
         && !provider.grants_pop(&access.scope)
     {
-        return Err(diagnosis::pop_not_granted(provider));
+        return Err(diagnosis::pop_not_granted(provider, &access.scope));
     }
     let age_s = call.now().saturating_sub(access.obtained_at);
     let note = match row.account.source {

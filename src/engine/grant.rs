@@ -199,7 +199,8 @@ fn over(row: &AccountRow) -> Error {
             provider_code: row.state.provider_code.clone(),
             advice: row.state.advice.clone(),
             ..error
-        },
+        }
+        .sentences(&row.state.for_user, &row.state.for_operator),
         _ => error,
     }
 }

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use super::breaker::Gate;
 use super::call::Call;
 use super::deadline::Deadline;
 use super::line::Line;
 use crate::error::{Error, Result, Status};
 use crate::model::{Security, Server};
+use crate::net::dial::Family;
 use crate::net::tls;
 use crate::net::wire::Wire;
 use crate::oauth::provider::{MechanismRule, Provider};
@@ -22,6 +24,9 @@ use crate::store::AccountRow;
 /// A connection with its waits.
 pub struct Connection {
     pub wire: Wire,
+    /// The breakers it passed, and by which family of addresses.
+    pub gate: Gate,
+    pub family: Family,
     pub capabilities: Capabilities,
     pub deadline: Deadline,
     /// Between two reads while a reply is due.
@@ -40,23 +45,38 @@ pub enum Answer {
 
 /// Connects and learns what the server can.
 pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
-    let stream = dial(call, row).await?;
-    let mut connection = secure(call, row, stream).await?;
+    let dialled = dial(call, row).await?;
+    let mut connection = secure(call, row, dialled).await?;
     connection.introduce(&row.account.server).await?;
     Ok(connection)
 }
 
-/// A socket to the account's server, if its token may go there.
-pub async fn dial(call: &Call, row: &AccountRow) -> Result<TcpStream> {
+/// A socket, and the breakers it passed.
+pub struct Dialled {
+    stream: TcpStream,
+    gate: Gate,
+    family: Family,
+}
+
+/// A socket to the account's server, if its token may go there and the server is not left in peace just now.
+pub async fn dial(call: &Call, row: &AccountRow) -> Result<Dialled> {
     call.settings.tls_of_account(&row.account)?;
     let server = &row.account.server;
+    let gate = Gate::of(call, server).await?;
     let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
     let reach = call.settings.reach_of_account(&row.account);
-    call.deadline.bound(call.names.connect(&server.host, server.port, reach, limit)).await
+    let is_shut = |family| gate.is_shut(family, call.now());
+    let found = call.names.connect(&server.host, server.port, reach, limit, is_shut);
+    let Some((stream, family)) = call.deadline.bound(found).await? else {
+        return Err(gate.shut(call.now()));
+    };
+    gate.enter(call, family).await?;
+    Ok(Dialled { stream, gate, family })
 }
 
 /// TLS over it: at once, or after what must be said in clear to have it.
-pub async fn secure(call: &Call, row: &AccountRow, stream: TcpStream) -> Result<Connection> {
+pub async fn secure(call: &Call, row: &AccountRow, dialled: Dialled) -> Result<Connection> {
+    let Dialled { stream, gate, family } = dialled;
     let server = &row.account.server;
     let timeouts = &call.settings.config.timeouts;
     let limit = Duration::from_secs(timeouts.connect_s.into());
@@ -77,6 +97,8 @@ pub async fn secure(call: &Call, row: &AccountRow, stream: TcpStream) -> Result<
     };
     let mut connection = Connection {
         wire,
+        gate,
+        family,
         capabilities: Capabilities::default(),
         deadline: call.deadline.clone(),
         reply: Duration::from_secs(timeouts.reply_s.into()),

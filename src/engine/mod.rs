@@ -1,5 +1,6 @@
 //! The workshop: everything that happens during one call.
 
+mod breaker;
 pub mod call;
 pub mod check;
 pub mod commit;

@@ -1,5 +1,6 @@
 //! What a visit leaves behind: the account's state, when it is due again, and who is told.
 
+use super::breaker;
 use super::line::Line;
 use super::visit::{Visit, Visited};
 use crate::error::{Error, Result, Status};
@@ -57,6 +58,12 @@ impl Visit {
             Outcome::Bug if state.failures <= QUICK_BUGS => {
                 retry::wait_s(Outcome::Transient, state.failures, wish, jitter()?)
             }
+            // It was not the account's turn: all come back when somebody may try, none for hours.
+            _ if error.is_some_and(|error| error.cause == breaker::SHUT) => spread(wish, jitter()?),
+            _ if error.is_some_and(|error| error.cause == breaker::ONCE) => {
+                let wait = retry::wait_s(outcome, state.failures, wish, jitter()?);
+                wait.min(self.row.account.interval_s)
+            }
             // Another process held the store for a while: nobody need do anything.
             _ if error.is_some_and(|error| error.cause == "store.busy") => {
                 retry::wait_s(Outcome::Transient, state.failures, wish, jitter()?)
@@ -100,7 +107,8 @@ impl Visit {
         if before == Some(Outcome::ReauthUser) && !outcome.is_failure() && outcome != Outcome::Busy {
             self.tell(EventKind::ConsentRestored, Some(outcome), None).await;
         }
-        if before == Some(outcome) {
+        let is_shut = error.is_some_and(|error| error.cause == breaker::SHUT);
+        if before == Some(outcome) || is_shut {
             return;
         }
         let kind = match outcome {
@@ -128,6 +136,14 @@ fn sort(collected: Result<bool>) -> (Outcome, Option<Error>) {
 }
 
 pub(super) fn settle(state: &mut AccountState, outcome: Outcome, error: Option<&Error>, now: UnixTime) {
+    let is_shut = error.is_some_and(|error| error.cause == breaker::SHUT);
+    let is_marked = state.outcome.is_some_and(|before| before.is_failure() && before != Outcome::Transient);
+    if is_shut && is_marked {
+        // Nothing new is known of it.
+        state.last_try = Some(now);
+        state.progress = None;
+        return;
+    }
     if state.outcome != Some(outcome) {
         state.since = now;
     }
@@ -139,12 +155,17 @@ pub(super) fn settle(state: &mut AccountState, outcome: Outcome, error: Option<&
     state.provider_code = error.map_or(String::new(), |error| error.provider_code.clone());
     state.message = error.map_or(String::new(), |error| error.message.clone());
     state.advice = error.map_or(String::new(), |error| error.advice.clone());
+    state.for_user = error.map_or(String::new(), |error| error.for_user().to_owned());
+    state.for_operator = error.map_or(String::new(), |error| error.for_operator().to_owned());
     match outcome {
         Outcome::HostFull | Outcome::HostRecipient | Outcome::Host => {
             state.deferral = Some(outcome);
             state.deferrals = state.deferrals.saturating_add(1);
         }
         _ => {}
+    }
+    if is_shut {
+        return;
     }
     if error.is_some() {
         state.failures = state.failures.saturating_add(1);

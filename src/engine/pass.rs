@@ -231,6 +231,8 @@ impl Pass {
                     state.cause = shown.cause.to_owned();
                     state.message = shown.message.clone();
                     state.advice = shown.advice.clone();
+                    state.for_user = shown.for_user().to_owned();
+                    state.for_operator = shown.for_operator().to_owned();
                     state.last_try = Some(now);
                     state.failures += 1;
                     // Soon again: if a message is the cause it is told apart, and then set aside.

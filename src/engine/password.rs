@@ -46,7 +46,10 @@ impl Visit {
         mut connection: Connection,
     ) -> Result<Connection> {
         match connection.show_password(&self.row.account.user, classic, &stored.password).await? {
-            Answer::Welcome => Ok(connection),
+            Answer::Welcome => {
+                connection.gate.let_in(&self.call, connection.family).await?;
+                Ok(connection)
+            }
             Answer::Refused(refusal) => Err(refused(&refusal)),
             Answer::Broken(e) => Err(e),
         }

@@ -1,11 +1,13 @@
 //! From a token to a session that is logged in, and what a no of the mail server means.
 
+use super::breaker::Gate;
 use super::grant;
 use super::line::Line;
 use super::login::{self, Answer, Connection};
 use super::visit::Visit;
 use crate::error::{Error, Result};
 use crate::model::TokenSource;
+use crate::net::dial::Family;
 use crate::oauth::diagnosis::{self, PopRefusal};
 use crate::pop3::{Refusal, ResponseCode};
 
@@ -34,7 +36,10 @@ impl Visit {
                 .await?;
             let auth_resp_code = connection.capabilities.auth_resp_code;
             let refusal = match answer {
-                Answer::Welcome => return Ok(connection),
+                Answer::Welcome => {
+                    connection.gate.let_in(&self.call, connection.family).await?;
+                    return Ok(connection);
+                }
                 Answer::Refused(refusal) => Some(refusal),
                 Answer::Broken(e) => {
                     Line::new("login_broken").field("account", &account.id).field("error", e).warn();
@@ -52,7 +57,33 @@ impl Visit {
                 connection = login::connect(&self.call, &self.row).await?;
                 continue;
             }
-            return Err(self.refused_login(&access, refusal.as_ref(), auth_resp_code));
+            let error = self.refused_login(&access, refusal.as_ref(), auth_resp_code);
+            return Err(self.weighed(error, &connection.gate, connection.family).await?);
+        }
+    }
+
+    /// What throttling servers say too is believed of an account that worked only when it lasts (DESIGN.md 6).
+    async fn weighed(&mut self, error: Error, gate: &Gate, family: Family) -> Result<Error> {
+        if !self.worked_before() || !diagnosis::is_doubtful(&error) {
+            return Ok(error);
+        }
+        let since = self.row.state.refused_since;
+        let doubted = gate.refused(&self.call, family, since, &error.message).await?;
+        self.row.state.refused_since = since.or(Some(self.call.now()));
+        Ok(doubted.unwrap_or(error))
+    }
+
+    fn worked_before(&self) -> bool {
+        let state = &self.row.state;
+        let same_sort = state.login_with.is_empty() || state.login_with == self.sort_of_token();
+        state.last_login.is_some() && same_sort
+    }
+
+    pub fn sort_of_token(&self) -> String {
+        match &self.row.account.source {
+            TokenSource::Provider(provider) => format!("provider {provider}"),
+            TokenSource::File(_) => "file".to_owned(),
+            TokenSource::Password(_) => "password".to_owned(),
         }
     }
 
@@ -63,6 +94,7 @@ impl Visit {
         refusal: Option<&Refusal>,
         auth_resp_code: bool,
     ) -> Error {
+        let state = &self.row.state;
         let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or("", ResponseCode::name);
         let scope_has_pop = match &self.provider {
             Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
@@ -74,11 +106,21 @@ impl Visit {
             sasl_status: refusal.and_then(|refusal| refusal.sasl_status.as_deref()).unwrap_or(""),
             auth_resp_code,
             closed: refusal.is_none(),
+            closed_before: if state.cause == "server.unavailable" { state.failures } else { 0 },
             token_age_s: self.call.now().saturating_sub(access.obtained_at),
             token_length: access.token.len(),
+            scope: &access.scope,
             scope_has_pop,
-            worked_before: self.row.state.last_login.is_some(),
+            shared: self.is_shared(),
+            worked_before: self.worked_before(),
         };
         diagnosis::pop_refusal(self.provider.as_deref(), &seen)
+    }
+
+    /// Another name signed in than the one that goes into `user=` (PROTOCOL.md B.4).
+    fn is_shared(&self) -> bool {
+        let account = &self.row.account;
+        let signed_in = self.row.state.identity.as_ref().and_then(|identity| identity.name.as_deref());
+        !signed_in.unwrap_or(account.sign_in_name()).eq_ignore_ascii_case(&account.user)
     }
 }

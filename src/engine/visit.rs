@@ -257,6 +257,8 @@ impl Visit {
     pub fn learn(&self, state: &mut crate::store::AccountState) {
         if self.learnt.last_login.is_some() {
             state.last_login = self.learnt.last_login;
+            state.login_with = self.sort_of_token();
+            state.refused_since = None;
         }
         if self.learnt.first_done {
             state.first_done = true;

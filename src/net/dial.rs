@@ -55,6 +55,28 @@ pub enum Reach {
     Public,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub fn of(address: IpAddr) -> Family {
+        match address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Names {
     resolver: TokioResolver,
@@ -82,9 +104,17 @@ impl Names {
         Ok(addresses)
     }
 
-    /// Connects to the first address within reach that answers, each within `limit`. The address that was judged is
-    /// the one dialled: a name that changes its mind meanwhile changes nothing.
-    pub async fn connect(&self, host: &str, port: u16, reach: Reach, limit: Duration) -> Result<TcpStream> {
+    /// Connects to the first address within reach that answers, each within `limit`; `None` where every one is of a
+    /// family that is shut. The address that was judged is the one dialled: a name that changes its mind meanwhile
+    /// changes nothing.
+    pub async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        reach: Reach,
+        limit: Duration,
+        is_shut: impl Fn(Family) -> bool,
+    ) -> Result<Option<(TcpStream, Family)>> {
         let mut last = String::new();
         let mut addresses = self.look_up(host).await?;
         addresses.retain(|address| reach == Reach::Anywhere || address::is_public(*address));
@@ -96,16 +126,23 @@ impl Names {
             ));
         }
         for address in addresses {
+            let family = Family::of(address);
+            if is_shut(family) {
+                continue;
+            }
             let target = SocketAddr::new(address, port);
             match timeout(limit, TcpStream::connect(target)).await {
                 Ok(Ok(stream)) => {
                     // Commands are small and each waits for its reply.
                     let _ = stream.set_nodelay(true);
-                    return Ok(stream);
+                    return Ok(Some((stream, family)));
                 }
                 Ok(Err(e)) => last = format!("{target}: {e}"),
                 Err(_) => last = format!("{target}: no answer within {} s", limit.as_secs()),
             }
+        }
+        if last.is_empty() {
+            return Ok(None);
         }
         Err(Error::new(
             Status::Transient,

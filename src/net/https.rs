@@ -51,7 +51,7 @@ impl Https {
             }
             diagnosis::unreachable(&what)
         };
-        let confided = token::confided(&request);
+        let (confided, renewing) = (token::confided(&request), token::is_refresh(&request));
         let request = reqwest::Request::try_from(request)
             .map_err(|e| Error::bug(format!("request to {host}: {}", chain(&e))))?;
         let mut response = self.client.execute(request).await.map_err(unreachable)?;
@@ -64,6 +64,7 @@ impl Https {
             date: header("date"),
             body: Vec::new(),
             truncated: false,
+            renewing,
             confided,
         };
         while let Some(piece) = response.chunk().await.map_err(unreachable)? {

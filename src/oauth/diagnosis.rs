@@ -5,17 +5,16 @@
 
 use serde_json::{Map, Value};
 
-use super::aadsts::{self, Class};
 use super::provider::Provider;
 use super::retry_after;
+use super::table::{self, Class, Known, Step};
 use super::token::HttpAnswer;
-use super::verdict::{self, Verdict};
 use crate::error::{Error, Status};
 use crate::model::UnixTime;
 use crate::secret::blacken;
 
 pub use super::causes::known_cause;
-pub use super::mailbox::{PopRefusal, pop_refusal};
+pub use super::mailbox::{PopRefusal, is_doubtful, pop_refusal};
 
 /// A provider's no.
 #[derive(Debug, Clone)]
@@ -43,6 +42,25 @@ impl From<Error> for Box<Refusal> {
     }
 }
 
+/// Proofs with a time are refused by clocks that far apart (PROTOCOL.md A.12, 500133).
+const SKEW_S: u64 = 300;
+
+fn clocks_differ(skew_s: i64) -> String {
+    let (length, way) = (skew_s.unsigned_abs(), if skew_s > 0 { "ahead of" } else { "behind" });
+    format!(", this machine's clock is {length} s {way} the provider's")
+}
+
+/// An id_token out of its time is this machine's fault where the provider's `Date` says so too.
+pub fn out_of_time(error: Error, skew_s: i64) -> Error {
+    if error.cause != "identity.time" || skew_s.unsigned_abs() < SKEW_S {
+        return error;
+    }
+    match table::rows().find(|row| row.cause == "config.clock") {
+        Some(row) => row.error(error.message + &clocks_differ(skew_s)),
+        None => error,
+    }
+}
+
 /// No HTTP answer at all.
 pub fn unreachable(what: &str) -> Error {
     Error::new(
@@ -50,9 +68,8 @@ pub fn unreachable(what: &str) -> Error {
         "provider.unreachable",
         format!("the identity provider did not answer: {what}"),
     )
-    .advice(
-        "multipop tries again by itself. If it stays, check this server's network, proxy and name service.",
-    )
+    .advice(DOWN)
+    .sentences(NOTHING, DOWN)
 }
 
 /// Its certificate does not hold, so nothing was sent. Time may heal it, and no grant suffers.
@@ -62,10 +79,8 @@ pub fn untrusted(what: &str) -> Error {
         "provider.certificate",
         format!("the identity provider's certificate does not hold: {what}"),
     )
-    .advice(
-        "If the provider has a private authority, or a proxy opens TLS, the operator must name that authority as \
-         ca_file; also check this machine's clock.",
-    )
+    .advice(UNTRUSTED)
+    .sentences(NOTHING, UNTRUSTED)
 }
 
 /// The token endpoint answered something other than a token.
@@ -87,13 +102,19 @@ pub fn token_refused(provider: &Provider, answer: &HttpAnswer, now: UnixTime) ->
     if said.error.is_empty() && !trouble {
         return not_understood(answer.status).into();
     }
+    let skew_s = retry_after::skew_s(answer, now);
+    let step = if answer.renewing { Step::Renewal } else { Step::Code };
+    let known = Known { step, clock_wrong: skew_s.unsigned_abs() >= SKEW_S };
     let mut refusal = if trouble {
         Box::from(busy(answer.status, 0).provider_code(said.code()))
     } else {
-        decide(provider, &said)
+        decide(provider, &said, known)
     };
     let error = &mut refusal.error;
     error.retry_after_s = error.retry_after_s.max(wait_s);
+    if known.clock_wrong {
+        error.message.push_str(&clocks_differ(skew_s));
+    }
     // What the provider's support asks for.
     for (name, value) in [("trace", said.trace), ("correlation", said.correlation), ("at", said.timestamp)] {
         if !value.is_empty() {
@@ -117,21 +138,31 @@ pub fn authorization_refused(
         description: description.unwrap_or_default(),
         ..Said::default()
     };
-    *decide(provider, &said)
+    *decide(provider, &said, Known { step: Step::Browser, clock_wrong: false })
 }
 
 /// The token works, but not for POP (PROTOCOL.md A.7).
-pub fn pop_not_granted(provider: &Provider) -> Error {
+pub fn pop_not_granted(provider: &Provider, scope: &str) -> Error {
+    if provider.profile.is_microsoft()
+        && table::is_for_graph(scope)
+        && let Some(row) = table::rows().find(|row| row.cause == "config.audience")
+    {
+        return row.error("the provider gave a token for another service than the mail server".to_owned());
+    }
     let message = "the provider gave a token without the permission to collect mail by POP";
     if provider.profile.is_microsoft() {
-        return Error::new(Status::Provider, "provider.pop_not_granted", message).advice(
-            "The application's registration needs the permission POP.AccessAsUser.All, and an administrator must \
-             agree to it with the link for administrators; then sign in again.",
+        return Error::new(Status::Provider, "provider.pop_not_granted", message).advice(NO_POP).sentences(
+            "Your organisation's administrator must agree to the access first; then sign in again.",
+            NO_POP,
         );
     }
     Error::new(Status::Consent, "consent.pop_not_granted", message)
         .advice("Sign in again and tick the permission to read mail.")
 }
+
+const NO_POP: &str = "The application's registration needs the permission POP.AccessAsUser.All (Entra admin center, App \
+                      registrations > the application > API permissions), and an administrator must agree to it with \
+                      the link for administrators; then sign in again.";
 
 /// An administrator consented: nobody's mailbox is connected by that.
 pub fn admin_consented() -> Error {
@@ -201,22 +232,13 @@ fn number_in(description: &str) -> Option<u32> {
     digits[..end].parse().ok()
 }
 
-fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
-    let mut verdict = verdict::by_error(said.error);
-    if let Some(refined) = verdict::by_suberror(said.suberror) {
-        verdict = refined;
-    }
-    // Numbers are Microsoft's alone.
-    let row = said.number.filter(|_| provider.profile.is_microsoft()).and_then(aadsts::row);
-    if let Some(row) = row {
-        verdict = Verdict::from(row);
-    }
-    let status = match verdict.class {
-        Class::User => Status::Consent,
-        Class::Admin => Status::Provider,
-        Class::Config => Status::Config,
-        Class::Time => Status::Transient,
-    };
+fn decide(provider: &Provider, said: &Said<'_>, known: Known) -> Box<Refusal> {
+    // Numbers are Microsoft's alone, promised by nobody, and only refine.
+    let number = said.number.filter(|_| provider.profile.is_microsoft());
+    let row = number
+        .and_then(|number| table::by_number(number, known))
+        .or_else(|| table::by_suberror(said.suberror))
+        .or_else(|| table::by_error(said.error));
     let mut message = format!("the identity provider refused: {}", printable(said.error, 60));
     if !said.suberror.is_empty() {
         message.push_str(&format!(" ({})", printable(said.suberror, 60)));
@@ -224,17 +246,29 @@ fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
     if let Some(number) = said.number {
         message.push_str(&format!(", AADSTS{number}"));
     }
+    let Some(row) = row else {
+        // One row is for every error.
+        return Error::bug(message).into();
+    };
     Box::new(Refusal {
-        error: Error::new(status, verdict.cause, message)
-            .advice(verdict.advice)
-            .provider_code(said.code())
-            .retry_after(verdict.wait_s),
-        dead: said.error == "invalid_grant" && verdict.class == Class::User,
-        wrong_credential: said.error == "invalid_client" || verdict.cause == "config.certificate",
+        error: row.error(message).provider_code(said.code()),
+        dead: said.error == "invalid_grant" && row.class == Class::User,
+        wrong_credential: said.error == "invalid_client" || row.cause == "config.certificate",
         claims: (!said.claims.is_empty()).then(|| said.claims.to_owned()),
         description: printable(said.description, 400),
     })
 }
+
+const NOTHING: &str = "Nothing needs to be done; multipop tries again by itself.";
+const OPERATOR: &str =
+    "Nothing is wrong with your mailbox: the operator of this mail server must mend its set-up.";
+const DOWN: &str = "multipop tries again by itself. If it stays, check this server's network, proxy and name service, \
+                    and the provider's page of service health.";
+const UNTRUSTED: &str = "If the provider has a private authority, or a proxy opens TLS, the operator must name that \
+                         authority as ca_file; also check this machine's clock.";
+const BUSY: &str = "multipop tries again by itself. If it stays, look at the provider's page of service health \
+                    (Microsoft 365 admin center, Health > Service health).";
+const ENDPOINT: &str = "The operator must check the provider's token_endpoint and the proxy between.";
 
 fn busy(status: u16, wait_s: u32) -> Error {
     let (cause, what) = match status {
@@ -243,7 +277,8 @@ fn busy(status: u16, wait_s: u32) -> Error {
         _ => ("provider.trouble", "has trouble"),
     };
     Error::new(Status::Transient, cause, format!("the identity provider {what} (HTTP {status})"))
-        .advice("multipop tries again by itself; nothing needs to be done.")
+        .advice(NOTHING)
+        .sentences(NOTHING, BUSY)
         .retry_after(wait_s)
 }
 
@@ -255,7 +290,8 @@ fn not_understood(status: u16) -> Error {
         _ => ("provider.not_json", "answers with something that is no OAuth error"),
     };
     Error::new(Status::Config, cause, format!("the token endpoint {what} (HTTP {status})"))
-        .advice("The operator must check the provider's token_endpoint and the proxy between.")
+        .advice(ENDPOINT)
+        .sentences(OPERATOR, ENDPOINT)
 }
 
 /// A peer's text in a line of ours.

@@ -1,6 +1,5 @@
 //! OAuth 2.0 for mail: requests built, answers read, causes named. No I/O, no clock, no randomness.
 
-mod aadsts;
 pub mod assertion;
 pub mod authorize;
 pub mod callback;
@@ -16,5 +15,5 @@ pub mod provider;
 mod redirect;
 mod retry_after;
 mod rules;
+pub mod table;
 pub mod token;
-mod verdict;

@@ -1,4 +1,4 @@
-//! `Retry-After`: seconds or a date (RFC 9110 §10.2.3).
+//! `Retry-After`, seconds or a date (RFC 9110 §10.2.3), and what `Date` says of our clock.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
@@ -25,6 +25,12 @@ pub fn seconds(answer: &HttpAnswer, now: UnixTime) -> u32 {
     };
     // At most a day: fits.
     wait.min(LONGEST_S) as u32
+}
+
+/// How far our clock is ahead of the provider's; 0 where it told no time.
+pub fn skew_s(answer: &HttpAnswer, now: UnixTime) -> i64 {
+    let theirs = answer.date.as_deref().and_then(date).unwrap_or(now);
+    i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(i64::try_from(theirs).unwrap_or(i64::MAX))
 }
 
 /// All three forms of RFC 9110 §5.6.7.

@@ -17,6 +17,8 @@ use super::assertion::JWT_BEARER;
 use super::credential::Proof;
 use super::diagnosis::{self, Refusal};
 use super::provider::{ClientAuthentication, Provider};
+use super::retry_after;
+use super::table;
 use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
 use crate::secret::Secret;
@@ -34,6 +36,8 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
     /// The body was longer than what is read of one.
     pub truncated: bool,
+    /// The request was a refresh: the same registration and person worked before.
+    pub renewing: bool,
     /// What the request told in confidence: never repeated from the answer.
     pub confided: Vec<Secret>,
 }
@@ -41,6 +45,11 @@ pub struct HttpAnswer {
 /// Parameters of a request that are nobody's but the provider's.
 const CONFIDENTIAL: [&str; 5] =
     ["client_secret", "client_assertion", "code", "code_verifier", "refresh_token"];
+
+pub fn is_refresh(request: &HttpRequest) -> bool {
+    form_urlencoded::parse(request.body())
+        .any(|(name, value)| name == "grant_type" && value == "refresh_token")
+}
 
 /// The secrets of a request, plain and as they are written there.
 pub fn confided(request: &HttpRequest) -> Vec<Secret> {
@@ -79,6 +88,8 @@ pub struct Token {
     pub expires_at: UnixTime,
     /// When to get the next one, before this one expires.
     pub renew_at: UnixTime,
+    /// How far this machine's clock is ahead of the provider's; 0 where it told no time.
+    pub skew_s: i64,
 }
 
 /// Redeems a code, once, with the redirect URI it was asked with.
@@ -149,8 +160,8 @@ pub fn read_token(
         None | Some("") => requested.to_owned(),
         Some(scope) => scope.to_owned(),
     };
-    if !provider.grants_pop(&scope) {
-        return Err(diagnosis::pop_not_granted(provider).into());
+    if !provider.grants_pop(&scope) || (provider.profile.is_microsoft() && table::is_for_graph(&scope)) {
+        return Err(diagnosis::pop_not_granted(provider, &scope).into());
     }
     let lifetime = lifetime(&members)?;
     let secret = |text: &str| Secret::new(text.to_owned());
@@ -162,6 +173,7 @@ pub fn read_token(
         scope,
         expires_at: now + lifetime,
         renew_at: now + lifetime - margin(lifetime),
+        skew_s: retry_after::skew_s(answer, now),
     })
 }
 

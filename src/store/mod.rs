@@ -95,6 +95,17 @@ pub trait Store: Send + Sync {
     /// The visit got on: neither it nor those before it count any more.
     fn clear_attempts(&self, lease: &Lease) -> Result<()>;
 
+    // --- breakers ---
+
+    /// What was noted of log-ins at a place; it survives the death of the process.
+    fn breaker(&self, place: &str) -> Result<Option<Breaker>>;
+    /// Changes it in one transaction, `None` forgets it. The answer is what stands now.
+    fn change_breaker(
+        &self,
+        place: &str,
+        change: &mut dyn FnMut(Option<Breaker>) -> Option<Breaker>,
+    ) -> Result<Option<Breaker>>;
+
     // --- grants ---
 
     fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>>;
@@ -227,6 +238,8 @@ pub struct AccountState {
     pub provider_code: String,
     pub message: String,
     pub advice: String,
+    pub for_user: String,
+    pub for_operator: String,
     /// Since when this outcome holds.
     pub since: UnixTime,
     /// Failures in a row.
@@ -235,6 +248,10 @@ pub struct AccountState {
     pub last_ok: Option<UnixTime>,
     /// Last log-in the mail server accepted.
     pub last_login: Option<UnixTime>,
+    /// The sort of token it worked with; empty where that was not noted.
+    pub login_with: String,
+    /// Refused since then as a server that throttles refuses too.
+    pub refused_since: Option<UnixTime>,
     /// The earliest time the server allows the next log-in (LOGIN-DELAY).
     pub not_before: UnixTime,
     /// Messages deferred by the sink in a row, and the class of the last one.
@@ -270,6 +287,14 @@ pub struct AccountState {
 pub struct Progress {
     pub at: UnixTime,
     pub counts: Counts,
+}
+
+/// Refusals counted since a time; 0 as `open_until` means that it was never opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    pub failures: u32,
+    pub since: UnixTime,
+    pub open_until: UnixTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -159,6 +159,9 @@ const EXCHANGE: PopRefusal<'_> = PopRefusal {
     token_length: 1800,
     scope_has_pop: true,
     worked_before: false,
+    closed_before: 0,
+    scope: "https://outlook.office.com/POP.AccessAsUser.All offline_access",
+    shared: false,
 };
 
 #[test]
@@ -175,6 +178,7 @@ fn exchange_says_one_line_and_what_is_known_tells_which() {
     let down = PopRefusal { text: "Server Unavailable. 15", ..EXCHANGE };
     assert_eq!(pop(down).status, Status::Transient);
     let outlook = provider(&config(Profile::Outlook));
+    assert_eq!(pop_refusal(Some(&outlook), &EXCHANGE).status, Status::Consent);
     assert!(pop_refusal(Some(&outlook), &EXCHANGE).advice.contains("Let devices and apps use POP"));
 }
 

@@ -68,6 +68,8 @@ impl Viewer<'_> {
         set("provider_code", json!(state.provider_code));
         set("message", json!(state.message));
         set("advice", json!(state.advice));
+        set("for_user", json!(state.for_user));
+        set("for_operator", json!(state.for_operator));
         set("since", json!(state.since));
         set("failures", json!(state.failures));
         set("paused", json!(state.paused));

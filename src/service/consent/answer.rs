@@ -65,6 +65,8 @@ impl Answered {
         };
         let message = match &error {
             None => "The mailbox is connected; its mail will be collected.",
+            // It is read by the person who signed in.
+            Some(error) if !error.for_user().is_empty() => error.for_user(),
             Some(error) if error.advice.is_empty() => &error.message,
             Some(error) => &error.advice,
         };
@@ -106,6 +108,11 @@ impl Answered {
             provider_code: self.error.as_ref().map_or_else(String::new, |error| error.provider_code.clone()),
             message: self.error.as_ref().map_or_else(String::new, |error| error.message.clone()),
             advice: self.error.as_ref().map_or_else(String::new, |error| error.advice.clone()),
+            for_user: self.error.as_ref().map_or_else(String::new, |error| error.for_user().to_owned()),
+            for_operator: self
+                .error
+                .as_ref()
+                .map_or_else(String::new, |error| error.for_operator().to_owned()),
             retry_after_s: self.error.as_ref().map_or(0, |error| error.retry_after_s),
             end: self.end,
             json: self.json.clone(),
@@ -119,13 +126,16 @@ impl Answered {
         let Ok(kept) = serde_json::from_str::<Kept>(text) else {
             return Answered::failed(Error::bug("a remembered answer cannot be read"));
         };
-        let error = Status::from_code(kept.status).map(|status| Error {
-            status,
-            cause: known_cause(&kept.cause).unwrap_or("consent.unnamed"),
-            provider_code: kept.provider_code,
-            message: kept.message,
-            advice: kept.advice,
-            retry_after_s: kept.retry_after_s,
+        let error = Status::from_code(kept.status).map(|status| {
+            let cause = known_cause(&kept.cause).unwrap_or("consent.unnamed");
+            let error = Error::new(status, cause, kept.message)
+                .provider_code(kept.provider_code)
+                .advice(kept.advice)
+                .retry_after(kept.retry_after_s);
+            match kept.for_user.is_empty() && kept.for_operator.is_empty() {
+                true => error,
+                false => error.sentences(kept.for_user, kept.for_operator),
+            }
         });
         Answered { error, end: kept.end, json: kept.json }
     }
@@ -138,6 +148,10 @@ struct Kept {
     provider_code: String,
     message: String,
     advice: String,
+    #[serde(default)]
+    for_user: String,
+    #[serde(default)]
+    for_operator: String,
     retry_after_s: u32,
     end: End,
     json: String,

@@ -78,7 +78,10 @@ async fn try_connect(
     };
     let token = redeem(call, &provider, consent, row, &code).await?;
     let identity = match &token.id_token {
-        Some(id_token) => Some(identity::read(&provider, id_token, &consent.nonce, now)?),
+        Some(id_token) => Some({
+            let read = identity::read(&provider, id_token, &consent.nonce, now);
+            read.map_err(|error| diagnosis::out_of_time(error, token.skew_s))?
+        }),
         None => None,
     };
     names.signed_in = identity.as_ref().and_then(|identity| identity.name.clone());
@@ -143,13 +146,11 @@ fn ask_owner(row: &AccountRow, names: &Names) -> Error {
 }
 
 fn admin_refused(refusal: Refusal) -> Error {
-    Error {
-        status: Status::Provider,
-        cause: "consent.admin_refused",
-        advice: "The administrator did not agree. Without it, mail of this organisation cannot be collected."
-            .into(),
-        ..refusal.error
-    }
+    const REFUSED: &str =
+        "The administrator did not agree. Without it, mail of this organisation cannot be collected.";
+    Error { status: Status::Provider, cause: "consent.admin_refused", ..refusal.error }
+        .advice(REFUSED)
+        .sentences(REFUSED, REFUSED)
 }
 
 async fn redeem(
@@ -166,19 +167,19 @@ async fn redeem(
     match asked {
         Ok(token) => Ok(token),
         // The code is too old, was used, or is not ours: nothing is known of a grant yet.
-        Err(refusal) if refusal.dead && refusal.error.cause == "consent.revoked" => Err(Error {
-            status: Status::Callback,
-            cause: "callback.code",
-            advice:
-                "The provider no longer takes this sign-in; it was too slow or used before. Start it again."
-                    .into(),
-            ..refusal.error
-        }),
+        Err(refusal) if refusal.dead && refusal.error.provider_code == "invalid_grant" => {
+            const CODE: &str =
+                "The provider no longer takes this sign-in; it was too slow or used before. Start it again.";
+            let error = Error { status: Status::Callback, cause: "callback.code", ..refusal.error };
+            Err(error.advice(CODE).sentences(CODE, ""))
+        }
         Err(refusal) => {
             let error = keep_claims(call, row, *refusal).await;
             if error.status == Status::Transient {
                 // The code may be used up (PROTOCOL.md E 5): it is never sent twice.
-                return Err(error.advice("Please start the sign-in again in a few minutes."));
+                const LATER: &str = "Please start the sign-in again in a few minutes.";
+                let for_operator = error.for_operator().to_owned();
+                return Err(error.advice(LATER).sentences(LATER, for_operator));
             }
             Err(error)
         }

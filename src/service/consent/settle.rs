@@ -62,6 +62,8 @@ pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, 
         state.provider_code.clear();
         state.message.clear();
         state.advice.clear();
+        state.for_user.clear();
+        state.for_operator.clear();
         state.since = now;
     })?;
     Ok(())

@@ -18,6 +18,7 @@ use super::*;
 
 mod accounts;
 mod apply;
+mod breakers;
 mod change;
 mod consents;
 mod files;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Durability, SqliteStore, accounts, apply, consents, grants, leases, ledger, passwords, state};
+use super::{
+    Durability, SqliteStore, accounts, apply, breakers, consents, grants, leases, ledger, passwords, state,
+};
 use crate::secret::Secret;
 use crate::store::*;
 
@@ -98,6 +100,25 @@ impl Store for SqliteStore {
         self.write(Durability::Relaxed, |db| match leases::holds(db, lease)? {
             Some(row) => leases::clear_attempts(db, row),
             None => Ok(()),
+        })
+    }
+
+    fn breaker(&self, place: &str) -> Result<Option<Breaker>> {
+        self.read(|db| breakers::read(db, place))
+    }
+
+    fn change_breaker(
+        &self,
+        place: &str,
+        change: &mut dyn FnMut(Option<Breaker>) -> Option<Breaker>,
+    ) -> Result<Option<Breaker>> {
+        self.write(Durability::Relaxed, |db| {
+            let before = breakers::read(db, place)?;
+            let after = change(before);
+            if after != before {
+                breakers::write(db, place, after.as_ref())?;
+            }
+            Ok(after)
         })
     }
 

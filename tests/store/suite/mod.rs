@@ -8,6 +8,7 @@ use multipop::secret::{KeyBytes, Secret};
 use multipop::store::*;
 
 pub mod accounts;
+pub mod breakers;
 pub mod configuration;
 pub mod consents;
 pub mod grants;
@@ -36,6 +37,8 @@ macro_rules! every_promise {
                 due_accounts_come_soonest_first
                 regardless_ignores_the_interval_only
                 states_change_without_losing_each_other;
+            breakers:
+                a_breaker_is_the_same_for_every_instance;
             configuration:
                 i12_a_refused_apply_changes_nothing
                 an_unchanged_configuration_keeps_its_number
