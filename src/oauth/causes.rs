@@ -58,6 +58,7 @@ const CAUSES: &[&str] = &[
     "identity.nonce",
     "identity.subject",
     "identity.time",
+    "provider.authentication",
     "provider.bad_token",
     "provider.certificate",
     "provider.endpoint",

@@ -152,6 +152,8 @@ pub fn mailbox(rows: Vec<Expected>) {
         // Without a refresh token the one that was refused is not renewed first.
         change_grant(&world, |grant| {
             grant.refresh_token = None;
+            // Nor does the issuer of another row's profile stand in it.
+            grant.identity = None;
             grant.access_token = Some(access_token);
             grant.scope = scope.to_owned();
             (grant.renew_at, grant.expires_at, grant.refreshed_at) = (now + 3000, now + 3600, now);

@@ -179,7 +179,7 @@ fn a_silent_server_is_silent() {
     drop(tcp);
     assert!(server.journal().wait_closed(Duration::from_secs(5)));
     let mut c = s.connect();
-    assert_eq!(c.ask("PASS guess"), "-ERR command not valid before login");
+    assert_eq!(c.ask("PASS guess"), "-ERR USER first");
     assert!(s.server.journal().lines().contains(&"1 PASS (10 octets)".to_owned()));
     assert_eq!(c.line(), "<closed>", "idle before login");
 }
