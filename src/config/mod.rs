@@ -24,6 +24,7 @@ pub mod words;
 pub use account::{AccountForm, to_json};
 pub use act::Act;
 pub use profile::Profile;
+pub use provider::PERSONAL_TENANT;
 pub use read::Source;
 
 #[derive(Debug, Clone, Serialize)]
@@ -134,6 +135,12 @@ pub struct ProviderConfig {
     pub token_endpoint: Option<String>,
     pub admin_consent_endpoint: Option<String>,
     pub revocation_endpoint: Option<String>,
+    /// Where a code for another device is asked for (RFC 8628).
+    pub device_endpoint: Option<String>,
+    /// Who may sign in by it: `operator`, `owners`, `off`.
+    pub device_flow: Option<String>,
+    /// What a token of the application itself is asked for with.
+    pub app_scope: Option<String>,
     pub client_id: String,
     /// Files that hold a secret each; the first is tried first.
     pub client_secret_files: Vec<PathBuf>,

@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::line::Line;
-use super::token_file;
+use super::{app_only, token_file};
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
-use crate::oauth::token::{self, HttpRequest, Token};
+use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
 use crate::secret::Secret;
 use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, StoredGrant};
 
@@ -57,18 +57,29 @@ pub async fn renew_after_refusal(call: &Call, row: &AccountRow, used: &Access) -
     obtain(call, row, &provider, Some(used.version)).await
 }
 
-/// Sends a token request, with the next client secret where one is refused (roll-over).
+/// Sends a token request.
 pub async fn ask(
     call: &Call,
     provider: &Provider,
     request: impl Fn(&Secret) -> Result<HttpRequest>,
 ) -> std::result::Result<Token, Box<Refusal>> {
+    let scope = provider.scope();
+    ask_for(call, provider, request, |answer, now| token::read_token(provider, answer, &scope, now)).await
+}
+
+/// Sends a request, with the next client secret where one is refused (roll-over), and reads what it answers.
+pub async fn ask_for<T>(
+    call: &Call,
+    provider: &Provider,
+    request: impl Fn(&Secret) -> Result<HttpRequest>,
+    read: impl Fn(&HttpAnswer, UnixTime) -> std::result::Result<T, Box<Refusal>>,
+) -> std::result::Result<T, Box<Refusal>> {
     let https = call.https(provider)?;
     let mut first_refusal = None;
     for client_secret in &provider.client_secrets {
         let answer = call.deadline.bound(https.send(request(client_secret)?)).await?;
-        match token::read_token(provider, &answer, &provider.scope(), call.now()) {
-            Ok(token) => return Ok(token),
+        match read(&answer, call.now()) {
+            Ok(read) => return Ok(read),
             Err(refusal) if refusal.wrong_secret => {
                 first_refusal.get_or_insert(refusal);
             }
@@ -109,7 +120,7 @@ async fn obtain(
         if let Some(access) = usable(&stored, call.now(), refused) {
             return Ok(Some(access));
         }
-        if stored.grant.refresh_token.is_none() {
+        if stored.grant.refresh_token.is_none() && !row.account.app_only {
             return without_refresh_token(call, stored, refused);
         }
         if let Some(lease) = lease(call, row, provider).await? {
@@ -151,6 +162,9 @@ fn one_refresh(call: &Call, provider: &Provider) -> Duration {
 async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<StoredGrant> {
     let id = row.account.id.clone();
     let found = call.with_store(move |store| store.grant(&id, GrantSlot::Active)).await?;
+    if row.account.app_only {
+        return Ok(app_only::held(found, provider));
+    }
     match found.filter(|found| found.grant.provider == provider.id) {
         None => Err(Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
             .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")),
@@ -263,11 +277,13 @@ async fn refresh(
     if let Some(access) = usable(&stored, call.now(), refused) {
         return Ok(Some(access));
     }
-    let Some(refresh_token) = &stored.grant.refresh_token else {
-        return Ok(None);
+    let asked = match &stored.grant.refresh_token {
+        _ if row.account.app_only => app_only::ask(call, provider).await,
+        Some(refresh_token) => {
+            ask(call, provider, |client_secret| token::refresh(provider, client_secret, refresh_token)).await
+        }
+        None => return Ok(None),
     };
-    let asked =
-        ask(call, provider, |client_secret| token::refresh(provider, client_secret, refresh_token)).await;
     let now = call.now();
     let grant = match asked {
         Ok(token) => renewed(stored.grant, token, now),

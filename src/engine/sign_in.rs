@@ -65,6 +65,7 @@ impl Visit {
             scope_has_pop,
             worked_before: self.row.state.last_login.is_some(),
         };
-        diagnosis::pop_refusal(self.provider.as_deref(), &seen)
+        let error = diagnosis::pop_refusal(self.provider.as_deref(), &seen);
+        if self.row.account.app_only { diagnosis::pop_refused_application(error) } else { error }
     }
 }

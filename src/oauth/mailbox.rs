@@ -135,6 +135,27 @@ pub fn pop_refusal(provider: Option<&Provider>, seen: &PopRefusal<'_>) -> Error 
     }
 }
 
+/// The same where nobody signed in: what a person could do by signing in, only the operator can (PROTOCOL.md A.10).
+pub fn pop_refused_application(error: Error) -> Error {
+    let is_about_access = matches!(
+        error.cause,
+        "mailbox.pop_off" | "mailbox.refused" | "mailbox.refused_since" | "consent.refused_by_server"
+    );
+    if !is_about_access {
+        return error;
+    }
+    Error {
+        status: Status::Policy,
+        cause: "mailbox.app_access",
+        advice: "The mail server does not let the application into this mailbox. The organisation's administrator \
+                 checks: POP is on for the mailbox; the permission POP.AccessAsApp is agreed to; \
+                 New-ServicePrincipal was given the object id of the enterprise application; and \
+                 Add-MailboxPermission gives it FullAccess to this mailbox."
+            .into(),
+        ..error
+    }
+}
+
 /// PROTOCOL.md D.2; unknown codes and sub-levels say nothing. `[AUTH]` only confirms what is looked into anyway.
 fn by_code(code: &str) -> Option<(Status, &'static str, &'static str, u32)> {
     let code = code.to_ascii_uppercase();

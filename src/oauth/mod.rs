@@ -4,6 +4,7 @@ mod aadsts;
 pub mod authorize;
 pub mod callback;
 mod causes;
+pub mod device;
 pub mod diagnosis;
 pub mod identity;
 mod mailbox;

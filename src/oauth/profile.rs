@@ -17,6 +17,9 @@ pub struct Defaults {
     pub token: &'static str,
     pub admin_consent: &'static str,
     pub revocation: &'static str,
+    pub device: &'static str,
+    /// Empty: the operator names it, or an application gets no token of its own.
+    pub app_scope: &'static str,
     pub issuer: &'static str,
     pub client_authentication: ClientAuthentication,
     pub scopes: &'static [&'static str],
@@ -48,6 +51,9 @@ static GOOGLE: Defaults = Defaults {
     token: "https://oauth2.googleapis.com/token",
     admin_consent: "",
     revocation: "https://oauth2.googleapis.com/revoke",
+    // Google gives no mail scope to other devices.
+    device: "",
+    app_scope: "",
     issuer: "https://accounts.google.com",
     client_authentication: ClientAuthentication::SecretPost,
     scopes: &["openid", "email", "https://mail.google.com/"],
@@ -67,6 +73,8 @@ static GENERIC: Defaults = Defaults {
     token: "",
     admin_consent: "",
     revocation: "",
+    device: "",
+    app_scope: "",
     issuer: "",
     // What a server understands whose metadata does not say (RFC 8414 §2).
     client_authentication: ClientAuthentication::SecretBasic,
@@ -86,6 +94,9 @@ const ENTRA: Defaults = Defaults {
     token: "{authority}/{tenant}/oauth2/v2.0/token",
     admin_consent: "{authority}/{tenant}/v2.0/adminconsent",
     revocation: "",
+    device: "{authority}/{tenant}/oauth2/v2.0/devicecode",
+    // Not outlook.office.com: PROTOCOL.md A.7, A.10.
+    app_scope: "https://outlook.office365.com/.default",
     // Filled from the tenant; see `provider::issuer_rule`.
     issuer: "",
     client_authentication: ClientAuthentication::SecretPost,

@@ -9,7 +9,7 @@ mod scopes;
 use url::Url;
 
 use super::profile;
-use super::provider::{ClientAuthentication, MechanismRule, Provider, ResponseMode};
+use super::provider::{ClientAuthentication, DeviceFlow, MechanismRule, Provider, ResponseMode};
 use super::redirect;
 use crate::config::ProviderConfig;
 use crate::error::{Error, Result, Status};
@@ -54,6 +54,18 @@ impl Provider {
                 &config.revocation_endpoint,
                 defaults.revocation,
             )?,
+            device_endpoint: place.optional("device_endpoint", &config.device_endpoint, defaults.device)?,
+            device_flow: rules.choice(
+                "device_flow",
+                &config.device_flow,
+                DeviceFlow::Operator,
+                &[
+                    ("operator", DeviceFlow::Operator),
+                    ("owners", DeviceFlow::Owners),
+                    ("off", DeviceFlow::Off),
+                ],
+            )?,
+            app_scope: rules.app_scope(defaults)?,
             client_id: config.client_id.clone(),
             client_authentication: rules.choice(
                 "client_authentication",

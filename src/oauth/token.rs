@@ -37,7 +37,7 @@ pub struct HttpAnswer {
 }
 
 /// Parameters of a request that are nobody's but the provider's.
-const CONFIDENTIAL: [&str; 4] = ["client_secret", "code", "code_verifier", "refresh_token"];
+const CONFIDENTIAL: [&str; 5] = ["client_secret", "code", "code_verifier", "device_code", "refresh_token"];
 
 /// The secrets of a request, plain and as they are written there.
 pub fn confided(request: &HttpRequest) -> Vec<Secret> {
@@ -110,8 +110,30 @@ pub fn refresh(provider: &Provider, client_secret: &Secret, refresh_token: &Secr
     })
 }
 
+/// Asks for a token of the application itself (RFC 6749 §4.4.2).
+pub fn of_application(provider: &Provider, client_secret: &Secret, scope: &str) -> Result<HttpRequest> {
+    let client = client(provider, client_secret);
+    built(|keep| {
+        let _ = client.exchange_client_credentials().add_scope(Scope::new(scope.to_owned())).request(&keep);
+    })
+}
+
 /// Reads the answer to a request for `requested` scopes.
 pub fn read_token(
+    provider: &Provider,
+    answer: &HttpAnswer,
+    requested: &str,
+    now: UnixTime,
+) -> std::result::Result<Token, Box<Refusal>> {
+    let token = read_any_token(provider, answer, requested, now)?;
+    if !provider.grants_pop(&token.scope) {
+        return Err(diagnosis::pop_not_granted(provider).into());
+    }
+    Ok(token)
+}
+
+/// The same where no scope tells what the token is good for: an application's own.
+pub fn read_any_token(
     provider: &Provider,
     answer: &HttpAnswer,
     requested: &str,
@@ -144,9 +166,6 @@ pub fn read_token(
         None | Some("") => requested.to_owned(),
         Some(scope) => scope.to_owned(),
     };
-    if !provider.grants_pop(&scope) {
-        return Err(diagnosis::pop_not_granted(provider).into());
-    }
     let lifetime = lifetime(&members)?;
     let secret = |text: &str| Secret::new(text.to_owned());
     let present = |name| text(&members, name).map(|text| text.filter(|text| !text.is_empty()).map(secret));
@@ -196,13 +215,13 @@ fn text<'a>(
 }
 
 /// The endpoint answers 200 with something that is no token: not our peer, or not the peer that was meant.
-fn unreadable(cause: &'static str, what: &str) -> Box<Refusal> {
+pub(super) fn unreadable(cause: &'static str, what: &str) -> Box<Refusal> {
     let error = Error::new(Status::Config, cause, format!("the token endpoint's answer {what}"))
         .advice("The operator must check the provider's token_endpoint and the proxy between.");
     Box::new(error.into())
 }
 
-type Client = BasicClient<
+pub(super) type Client = BasicClient<
     oauth2::EndpointNotSet,
     oauth2::EndpointNotSet,
     oauth2::EndpointNotSet,
@@ -210,7 +229,7 @@ type Client = BasicClient<
     oauth2::EndpointSet,
 >;
 
-fn client(provider: &Provider, client_secret: &Secret) -> Client {
+pub(super) fn client(provider: &Provider, client_secret: &Secret) -> Client {
     BasicClient::new(ClientId::new(provider.client_id.clone()))
         .set_client_secret(ClientSecret::new(client_secret.expose().to_owned()))
         .set_auth_type(match provider.client_authentication {
@@ -221,7 +240,7 @@ fn client(provider: &Provider, client_secret: &Secret) -> Client {
 }
 
 /// The `oauth2` crate hands a finished request to its HTTP client; this one keeps it instead of sending it.
-fn built(
+pub(super) fn built(
     build: impl FnOnce(&dyn Fn(HttpRequest) -> std::result::Result<HttpResponse, Kept>),
 ) -> Result<HttpRequest> {
     let kept = RefCell::new(None);
@@ -233,7 +252,7 @@ fn built(
 }
 
 #[derive(Debug)]
-struct Kept;
+pub(super) struct Kept;
 
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

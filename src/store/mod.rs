@@ -80,10 +80,14 @@ pub trait Store: Send + Sync {
 
     // --- consents under way ---
 
+    /// One with the same `state` is replaced.
     fn begin_consent(&self, consent: &Consent) -> Result<()>;
     /// Consumes in one statement what `state` names, if `session` is the one it was begun in and it is unused
     /// and not expired. Both are hashes.
     fn take_consent(&self, state: &[u8; 32], session: &[u8; 32], now: UnixTime) -> Result<TakenConsent>;
+    /// Puts back one that was taken and has brought no answer yet, as it now is. `false`: it was answered, replaced or
+    /// removed meanwhile.
+    fn put_back_consent(&self, consent: &Consent) -> Result<bool>;
     /// Remembers the answer given, so that the same callback in the same session hears it again.
     fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()>;
     /// Deletes what is expired.
@@ -286,7 +290,8 @@ pub struct Grant {
     pub identity: Option<Identity>,
     pub obtained_at: UnixTime,
     pub refreshed_at: UnixTime,
-    /// The session (hash) a pending grant may be confirmed in, and who began it.
+    /// The session (hash) a pending grant may be confirmed in; `None`: any of the owner's, as the operator began it on
+    /// another device.
     pub session: Option<[u8; 32]>,
     /// The provider said this grant is over (kept until a new one is stored).
     pub dead: bool,
@@ -306,8 +311,19 @@ pub struct Consent {
     pub issuer: String,
     /// An administrator's consent for the tenant: its answer changes nothing but "try again".
     pub admin: bool,
+    /// A sign-in on another device, which is asked about and brings no callback.
+    pub device: Option<DeviceCode>,
     pub created_at: UnixTime,
     pub expires_at: UnixTime,
+}
+
+/// RFC 8628 §3.2
+#[derive(Debug)]
+pub struct DeviceCode {
+    pub code: Secret,
+    pub interval_s: u32,
+    /// Not asked before.
+    pub poll_at: UnixTime,
 }
 
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::{Rules, address};
+use crate::config::PERSONAL_TENANT;
 use crate::error::Result;
 use crate::oauth::profile::{self, Defaults};
 use crate::oauth::provider::{IssuerRule, TENANT_ID, is_guid};
@@ -126,6 +127,3 @@ impl<'a> Place<'a> {
         Ok(IssuerRule::Entra { authority: authority.to_owned() })
     }
 }
-
-/// The tenant of personal Microsoft accounts.
-const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";

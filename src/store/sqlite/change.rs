@@ -22,7 +22,7 @@ impl Change {
         let signer = !old.sign_in_name().eq_ignore_ascii_case(new.sign_in_name());
         Change {
             generation: owner || server || old.user != new.user,
-            grant: owner || signer || old.provider() != new.provider(),
+            grant: owner || signer || old.provider() != new.provider() || old.app_only != new.app_only,
             policy: old.delete != new.delete,
         }
     }
@@ -87,6 +87,7 @@ mod tests {
             server: Server { host: "mail.example.com".into(), port: 995, security: Security::Implicit },
             user: "alice@contoso.example".into(),
             sign_in: None,
+            app_only: false,
             enabled: true,
             delete: DeletePolicy::Never,
             first_fetch: FirstFetch::All,

@@ -102,6 +102,7 @@ pub fn account(id: &str, owner: &str) -> Account {
         server: Server { host: "outlook.office365.example".into(), port: 995, security: Security::Implicit },
         user: format!("{id}@contoso.example"),
         sign_in: None,
+        app_only: false,
         enabled: true,
         delete: DeletePolicy::Never,
         first_fetch: FirstFetch::All,
@@ -164,6 +165,7 @@ pub fn consent(state: u8, account: &str) -> Consent {
         nonce: Secret::new("the-nonce".into()),
         issuer: "https://login.example/v2.0".into(),
         admin: false,
+        device: None,
         created_at: NOW,
         expires_at: NOW + 600,
     }

@@ -1,0 +1,66 @@
+//! The token of an account the application itself has access to (RFC 6749 §4.4; PROTOCOL.md A.10).
+//!
+//! Asked for with the provider's own credentials, kept and asked for once like any other; there is no consent, no
+//! identity and no refresh token, and a refusal is never the mailbox's owner's to mend.
+
+use super::call::Call;
+use super::grant;
+use crate::error::{Error, Status};
+use crate::oauth::diagnosis::Refusal;
+use crate::oauth::provider::Provider;
+use crate::oauth::token::{self, Token};
+use crate::store::{Grant, StoredGrant};
+
+/// What is kept, or a place for it.
+pub fn held(found: Option<StoredGrant>, provider: &Provider) -> StoredGrant {
+    let version = match found {
+        Some(found) if found.grant.provider == provider.id && found.grant.identity.is_none() => return found,
+        Some(found) => found.version,
+        None => 0,
+    };
+    let grant = Grant {
+        provider: provider.id.clone(),
+        refresh_token: None,
+        access_token: None,
+        renew_at: 0,
+        expires_at: 0,
+        scope: String::new(),
+        identity: None,
+        obtained_at: 0,
+        refreshed_at: 0,
+        session: None,
+        dead: false,
+    };
+    StoredGrant { version, grant }
+}
+
+pub async fn ask(call: &Call, provider: &Provider) -> std::result::Result<Token, Box<Refusal>> {
+    let Some(scope) = &provider.app_scope else {
+        let what = format!("the provider {:?} gives an application no token of its own", provider.id);
+        return Err(Error::new(Status::Config, "config.app_only", what)
+            .advice(
+                "The operator must name one tenant at this provider, and its app_scope outside Microsoft.",
+            )
+            .into());
+    };
+    let request = |client_secret: &_| token::of_application(provider, client_secret, scope);
+    let asked = grant::ask_for(call, provider, request, |answer, now| {
+        token::read_any_token(provider, answer, scope, now)
+    });
+    match asked.await {
+        // `/.default` tells nothing of POP, so the scope is not judged by.
+        Ok(token) => Ok(Token { refresh_token: None, id_token: None, scope: String::new(), ..token }),
+        Err(refusal) => Err(Box::new(operators(*refusal))),
+    }
+}
+
+fn operators(refusal: Refusal) -> Refusal {
+    let mut error = refusal.error;
+    if error.status == Status::Consent {
+        error.status = Status::Provider;
+        error.advice = "The organisation's administrator must agree to the application's permission \
+                        POP.AccessAsApp, and the operator checks client_id, tenant and app_scope."
+            .into();
+    }
+    Refusal { error, dead: false, claims: None, ..refusal }
+}
