@@ -1,11 +1,15 @@
 //! OAuth 2.0: providers, addresses, answers and causes without a network; consent and grants with a mock provider.
 
+#[path = "oauth/app_only.rs"]
+mod app_only;
 #[path = "oauth/authorize.rs"]
 mod authorize;
 #[path = "oauth/callback.rs"]
 mod callback;
 #[path = "oauth/consent.rs"]
 mod consent;
+#[path = "oauth/device.rs"]
+mod device;
 #[path = "oauth/diagnosis.rs"]
 mod diagnosis;
 #[path = "oauth/grant.rs"]

@@ -20,6 +20,7 @@
 
 mod authorize;
 mod browser;
+mod device;
 mod endpoints;
 mod faults;
 mod journal;

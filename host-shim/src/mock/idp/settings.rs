@@ -43,6 +43,11 @@ pub struct Settings {
     pub token_prefix: String,
     /// Discovery names this issuer.
     pub announced_issuer: Option<String>,
+    /// Mailboxes an application's own token opens.
+    pub app_mailboxes: Vec<String>,
+    /// How long a code for another device lives, and how often may be asked about it.
+    pub device_lifetime: Duration,
+    pub device_interval: Duration,
     pub faults: Vec<Fault>,
 }
 
@@ -72,6 +77,9 @@ impl Settings {
             token_length: 0,
             token_prefix: String::new(),
             announced_issuer: None,
+            app_mailboxes: Vec::new(),
+            device_lifetime: Duration::from_secs(900),
+            device_interval: Duration::from_secs(5),
             faults: Vec::new(),
         }
     }
