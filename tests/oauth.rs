@@ -14,6 +14,8 @@ mod device;
 mod diagnosis;
 #[path = "oauth/grant.rs"]
 mod grant;
+#[path = "house/mod.rs"]
+mod house;
 #[path = "oauth/identity.rs"]
 mod identity;
 #[path = "oauth/names.rs"]

@@ -7,10 +7,13 @@ use multipop::engine::grant::{Access, access, renew_after_refusal};
 use multipop::error::{Result, Status};
 use multipop::service::accounts::AccountsRequest;
 use multipop::service::consent::AuthorizeRequest;
-use multipop_host::mock::idp::{At, Client, Fault, OAuthError, What};
+use multipop_host::mock::idp::{At, Client, Fault, OAuthError, Settings, What};
+use multipop_host::mock::pop3::Script;
 use serde_json::{Value, json};
 
 use super::TENANT;
+use super::house::signed::Signed;
+use super::house::{Recorder, USER};
 use super::world::{ALICE, BOB, Listener, World, call};
 
 /// Alice's account is one of the application.
@@ -61,6 +64,27 @@ fn a_token_is_asked_for_once_and_kept_until_it_is_due() {
     assert_eq!(world.idp.journal().violations(), Vec::<String>::new());
     let state = &shown(&world, ALICE, "a")["state"];
     assert_eq!(state["needs"], json!([]), "{state}");
+}
+
+/// The mail server takes it for the mailboxes the application was let into, and for no other.
+#[test]
+fn mail_is_fetched_without_anybody_signing_in() {
+    let mut signed = Signed::new(Script::dovecot(), Settings::generic());
+    let provider = &mut signed.house.config["providers"]["p"];
+    provider["app_scope"] = json!("mail.all");
+    signed.house.config["accounts"]["alice"]["app_only"] = json!(true);
+    signed.house.configure().unwrap();
+    signed.house.fill(3, 500, 1);
+    let (refused, _) = signed.house.fetch(&mut Recorder::default());
+    assert_eq!(refused.unwrap_err().cause, "mailbox.app_access");
+    assert_eq!(signed.house.shown()["state"]["outcome"], "mailbox_policy");
+    signed.idp.change(|s| s.app_mailboxes = vec![BOB.into(), USER.into()]);
+    signed.house.clock.advance(7200);
+    signed.house.tokens.expire_all();
+    let mut sink = Recorder::default();
+    assert_eq!((signed.house.fetch_ok(&mut sink).messages_taken, sink.delivered.len()), (3, 3));
+    assert_eq!(signed.idp.journal().count("authorize"), 0);
+    assert_eq!(signed.house.shown()["state"]["needs"], json!([]));
 }
 
 #[test]

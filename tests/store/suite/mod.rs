@@ -52,6 +52,7 @@ macro_rules! every_promise {
             consents:
                 i11_a_consent_is_taken_once
                 i11_a_strangers_session_consumes_nothing
+                i11_a_device_s_code_is_put_back_until_it_is_answered
                 an_expired_consent_is_not_taken
                 the_answer_is_remembered_for_a_quarter_of_an_hour
                 removal_of_the_account_ends_its_consents;
