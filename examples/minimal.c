@@ -1,8 +1,8 @@
-/* The smallest honest host: loads libmultipop, lets a person consent by pasting an address, and fetches one account
- * into DIR/new, one file per message, durable before it is taken. One thing after another with one instance.
+/* The smallest honest host: loads libmultipop, lets the account's owner consent by pasting an address, and fetches one
+ * account into DIR/new, one file per message, durable before it is taken. One thing after another with one instance.
  *
  *     cc -std=c99 -I include examples/minimal.c -o minimal -ldl
- *     ./minimal /abs/config.json ACCOUNT DIR [libmultipop.so.1]      (DIR/tmp and DIR/new must exist) */
+ *     ./minimal /abs/config.json OWNER ACCOUNT DIR [libmultipop.so.1]      (DIR/tmp and DIR/new must exist) */
 #define _POSIX_C_SOURCE 200809L
 #include "multipop.h"
 
@@ -92,15 +92,15 @@ static int fail(const char *what, const multipop_error_t *err) {
     return 1;
 }
 
-/* The person opens the address, signs in, and pastes what the browser shows in the end. */
-static int consent(const multipop_api_t *mp, multipop_t *m, const char *account, multipop_error_t *err) {
+/* The owner opens the address, signs in, and pastes what the browser shows in the end. Only he can confirm. */
+static int consent(const multipop_api_t *mp, multipop_t *m, char **who, multipop_error_t *err) {
     multipop_authorize_t ask = MULTIPOP_AUTHORIZE_INIT;
     multipop_callback_t got = MULTIPOP_CALLBACK_INIT;
     char random[16], session[33], pasted[8192], *text = NULL;
     int status, i, fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
     if (fd < 0 || read(fd, random, sizeof random) != (ssize_t)sizeof random) return MULTIPOP_E_RESOURCES;
     for (i = 0, close(fd); i < 16; i++) snprintf(session + 2 * i, 3, "%02x", (unsigned)random[i] & 0xffu);
-    ask.actor = MULTIPOP_OPERATOR, ask.account = account, ask.session = session;
+    ask.actor = who[0], ask.account = who[1], ask.session = session;
     if ((status = mp->authorize_url(m, &ask, &text, err)) != MULTIPOP_OK) return status;
     printf("Open this address, sign in, and paste the address you come to:\n%s\n", text), fflush(stdout);
     mp->free(text), text = NULL;
@@ -110,7 +110,7 @@ static int consent(const multipop_api_t *mp, multipop_t *m, const char *account,
         printf("%s\nDeliver this mailbox's mail as configured? Type yes:\n", text), fflush(stdout);
         mp->free(text), text = NULL;
         if (fgets(pasted, sizeof pasted, stdin) == NULL || strcmp(pasted, "yes\n") != 0) return status;
-        status = mp->account_act(m, MULTIPOP_OPERATOR, account, session, "{\"verb\":\"confirm\"}", &text, err);
+        status = mp->account_act(m, who[0], who[1], session, "{\"verb\":\"confirm\"}", &text, err);
     }
     mp->free(text);
     return status;
@@ -128,20 +128,20 @@ int main(int argc, char **argv) {
     const char *why;
     char json[4096];
     int dir, status;
-    if (argc < 4) return fprintf(stderr, "usage: %s CONFIG ACCOUNT DIR [LIBRARY]\n", argv[0]), 2;
-    if ((why = multipop_load(argc > 4 ? argv[4] : NULL, &mp)) != NULL) return fprintf(stderr, "%s\n", why), 1;
-    if ((dir = open(argv[3], O_RDONLY | O_CLOEXEC)) < 0) return perror(argv[3]), 1;
+    if (argc < 5) return fprintf(stderr, "usage: %s CONFIG OWNER ACCOUNT DIR [LIBRARY]\n", argv[0]), 2;
+    if ((why = multipop_load(argc > 5 ? argv[5] : NULL, &mp)) != NULL) return fprintf(stderr, "%s\n", why), 1;
+    if ((dir = open(argv[4], O_RDONLY | O_CLOEXEC)) < 0) return perror(argv[4]), 1;
     box.tmp = openat(dir, "tmp", O_RDONLY | O_CLOEXEC), box.done = openat(dir, "new", O_RDONLY | O_CLOEXEC);
-    if (box.tmp < 0 || box.done < 0) return perror(argv[3]), 1;
+    if (box.tmp < 0 || box.done < 0) return perror(argv[4]), 1;
     host.name = "minimal";
     if (mp.init(&host, &m, &err) != MULTIPOP_OK) return fail("init", &err);
     snprintf(json, sizeof json, "{\"file\": \"%s\"}", argv[1]);
     if (mp.configure(m, json, &err) != MULTIPOP_OK) return fail("configure", &err);
     sink.user = &box, sink.begin = box_begin, sink.data = box_data;
     sink.end = box_end, sink.abort = box_abort, sink.flush = box_flush;
-    what.actor = MULTIPOP_OPERATOR, what.account = argv[2], what.flags = MULTIPOP_FETCH_NOW;
+    what.actor = MULTIPOP_OPERATOR, what.account = argv[3], what.flags = MULTIPOP_FETCH_NOW;
     status = mp.fetch_once(m, &what, &sink, &report, &err);
-    if (status == MULTIPOP_E_CONSENT && (status = consent(&mp, m, argv[2], &err)) == MULTIPOP_OK)
+    if (status == MULTIPOP_E_CONSENT && (status = consent(&mp, m, argv + 2, &err)) == MULTIPOP_OK)
         status = mp.fetch_once(m, &what, &sink, &report, &err);
     if (status != MULTIPOP_OK) return fail("fetch", &err);
     mp.destroy(m);

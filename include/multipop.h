@@ -158,8 +158,9 @@ typedef struct multipop_error {
 /* ---- Who acts ------------------------------------------------------------------------------------------------
  *
  * `actor` is the owner on whose behalf the host calls, known to the host from his signed-in session, or
- * MULTIPOP_OPERATOR, who may do everything. NULL, empty, or longer than 255 bytes is MULTIPOP_E_ARGUMENT, so that
- * a session look-up that failed never becomes the operator. MULTIPOP_OPERATOR is never a valid owner.
+ * MULTIPOP_OPERATOR, who may do everything but say an owner's yes (confirm). NULL, empty, or longer than 255 bytes
+ * is MULTIPOP_E_ARGUMENT, so that a session look-up that failed never becomes the operator. MULTIPOP_OPERATOR is
+ * never a valid owner.
  *
  * An account id is unique in the store: 1 to 128 bytes of A-Z a-z 0-9 . _ @ -, chosen by the host.
  */
@@ -298,8 +299,8 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
 
 /* One verb on one account, as JSON (at most 64 KiB): {"verb": "..."} and what the verb needs.
  *
- *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM; `session` must be the
- *                    consent's browser-session token
+ *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM, from nobody else:
+ *                    MULTIPOP_OPERATOR is E_RIGHTS here. `session` must be the consent's browser-session token
  *     pause, resume  collection; tokens are kept fresh meanwhile
  *     offer_again    messages the sink refused come again: all of them, or the one with this "uidl"
  *     delete_older   the policy takes in older mail, with the "count" the person was shown; begins after a grace.

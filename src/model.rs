@@ -9,6 +9,9 @@ use crate::error::Status;
 /// Seconds since the Unix epoch. The clock is always given, never read below `service`.
 pub type UnixTime = u64;
 
+/// A grant is refreshed at least so often, whether mail is collected or not.
+pub const KEEP_GRANT_S: u64 = 7 * 24 * 3600;
+
 pub const OPERATOR: &str = "*";
 pub const DEFAULT_REALM: &str = "default";
 

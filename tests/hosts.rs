@@ -42,7 +42,8 @@ fn delivered(folder: &Path) -> usize {
 fn minimal_fetches_and_then_only_what_is_new() {
     let (house, config, folder) = house();
     let program = compile(house.dir.path(), "c99", "examples/minimal.c", &[]);
-    let fetch = || run(Command::new(&program).arg(&config).arg("alice").arg(&folder).arg(library()));
+    let fetch =
+        || run(Command::new(&program).arg(&config).args([house::OWNER, "alice"]).arg(&folder).arg(library()));
     assert_eq!(fetch().trim(), format!("{MESSAGES} messages"));
     assert_eq!(delivered(&folder), MESSAGES);
     assert_eq!(fetch().trim(), "0 messages");

@@ -18,6 +18,8 @@ mod grant;
 mod house;
 #[path = "oauth/identity.rs"]
 mod identity;
+#[path = "oauth/keep.rs"]
+mod keep;
 #[path = "oauth/names.rs"]
 mod names;
 #[path = "oauth/network.rs"]

@@ -1,13 +1,13 @@
 //! No secret leaves (I3): everything a whole run says, writes and answers is searched for every secret it had.
 
 mod house;
+#[path = "secrets/process.rs"]
+mod process;
 #[path = "secrets/search.rs"]
 mod search;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use house::signed::{REDIRECT, SESSION, Signed};
@@ -359,72 +359,4 @@ fn the_search_finds_what_left() {
     let mut seen = Seen::default();
     seen.add("log", "nothing of that sort");
     assert!(seen.leaks(&secrets).is_empty());
-}
-
-/// The same for the shared library in a process of its own, with everything it can be made to say.
-#[test]
-fn i03_no_secret_leaves_a_host_s_process() {
-    let signed = Signed::new(Script::dovecot(), idp::Settings::generic());
-    signed.house.fill(4, 3000, 1);
-    signed.connect();
-    let config = signed.house.path("config.json");
-    std::fs::write(&config, signed.house.config.to_string()).unwrap();
-    let mut seen = Seen::default();
-    let mut fetch = |expected: &[i32]| {
-        let mut command = Command::new(multipop_host());
-        command.args(["-vvv", "--json", "--library"]).arg(library()).args([
-            "fetch",
-            "--now",
-            "--account",
-            "alice",
-        ]);
-        command.arg("--config").arg(&config).arg("--maildir").arg(signed.house.path("Maildir"));
-        let output = command.stdin(Stdio::null()).output().unwrap();
-        seen.add("stdout", &output.stdout);
-        seen.add("stderr", &output.stderr);
-        seen.store(signed.house.dir.path());
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.code().is_some_and(|code| expected.contains(&code)),
-            "{:?} {words}",
-            output.status
-        );
-    };
-    fetch(&[0]);
-    // The access token is refused, renewed, refused again, in the server's own words.
-    for said in ["-ERR [AUTH] {line}\r\n", "-ERR {token}\r\n", "{line} {token}\r\n"] {
-        let echo = What::Echo(said.to_owned());
-        signed.house.pop.change(|script| script.faults = vec![Fault::new(At::Verb(Verb::AuthData), echo)]);
-        fetch(&[10, 20, 30]);
-    }
-    signed.house.pop.change(|script| script.faults.clear());
-    signed.house.tokens.expire_all();
-    signed.idp.change(|s| s.faults = vec![idp::Fault::new(idp::At::Refresh, idp::What::Echo(400))]);
-    fetch(&[10, 20]);
-    assert!(seen.text("stderr").contains("event=auth "), "the trace was not captured");
-    let (journal, pop) = (signed.idp.journal(), signed.house.pop.journal());
-    let lists = [journal.secrets_issued(), journal.secrets_shown(), pop.tokens_seen(), pop.sasl_lines_seen()]
-        .concat();
-    let mut secrets: BTreeMap<String, Vec<u8>> = lists
-        .into_iter()
-        .filter(|secret| secret.len() > 8)
-        .enumerate()
-        .map(|(number, secret)| (format!("secret {number}"), secret.into_bytes()))
-        .collect();
-    secrets.insert("client secret".to_owned(), Client::SECRET.into());
-    secrets.insert("session".to_owned(), SESSION.into());
-    secrets.insert("key".to_owned(), KEY.to_vec());
-    assert_eq!(seen.leaks(&secrets), Vec::<String>::new());
-}
-
-fn library() -> PathBuf {
-    std::env::current_exe().unwrap().with_file_name("libmultipop.so")
-}
-
-/// Built beside the tests by `make test`, and by `cargo build --workspace`.
-fn multipop_host() -> PathBuf {
-    let deps = std::env::current_exe().unwrap();
-    let program = deps.parent().and_then(Path::parent).unwrap().join("multipop-host");
-    assert!(program.exists(), "{} is missing: cargo build --workspace", program.display());
-    program
 }

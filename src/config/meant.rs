@@ -140,6 +140,13 @@ impl AccountForm {
         let defaults = &config.defaults;
         let kept = frame.kept;
         let source = self.owners_source(config, frame)?;
+        // The operator's token may open many mailboxes: which one it opens here is his to say.
+        if let (TokenSource::File(_), Some(kept)) = (&source, kept)
+            && (self.user != kept.user || self.sign_in != kept.sign_in)
+        {
+            let name = if self.user == kept.user { "sign_in" } else { "user" };
+            return Err(self.no_right(name, "only the operator may set this member beside a token_file"));
+        }
         let server = match (&source, kept) {
             (TokenSource::Provider(id), _) => {
                 let hosts = config.providers.get(id).map_or(&[][..], |provider| &provider.servers);

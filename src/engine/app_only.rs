@@ -14,7 +14,9 @@ use crate::store::{Grant, StoredGrant};
 /// What is kept, or a place for it.
 pub fn held(found: Option<StoredGrant>, provider: &Provider) -> StoredGrant {
     let version = match found {
-        Some(found) if found.grant.provider == provider.id && found.grant.identity.is_none() => return found,
+        Some(found) if found.grant.provider == provider.id && found.grant.scope == whose(provider) => {
+            return found;
+        }
         Some(found) => found.version,
         None => 0,
     };
@@ -34,6 +36,13 @@ pub fn held(found: Option<StoredGrant>, provider: &Provider) -> StoredGrant {
     StoredGrant { version, grant }
 }
 
+/// `/.default` tells nothing of POP; so in place of a scope stands whom the token was asked of, and for what: one of
+/// another tenant is not used after the provider was changed.
+fn whose(provider: &Provider) -> String {
+    let scope = provider.app_scope.as_deref().unwrap_or_default();
+    format!("{scope} of {} at {}", provider.client_id, provider.token_endpoint)
+}
+
 pub async fn ask(call: &Call, provider: &Provider) -> std::result::Result<Token, Box<Refusal>> {
     let Some(scope) = &provider.app_scope else {
         let what = format!("the provider {:?} gives an application no token of its own", provider.id);
@@ -48,8 +57,7 @@ pub async fn ask(call: &Call, provider: &Provider) -> std::result::Result<Token,
         token::read_any_token(provider, answer, scope, now)
     });
     match asked.await {
-        // `/.default` tells nothing of POP, so the scope is not judged by.
-        Ok(token) => Ok(Token { refresh_token: None, id_token: None, scope: String::new(), ..token }),
+        Ok(token) => Ok(Token { refresh_token: None, id_token: None, scope: whose(provider), ..token }),
         Err(refusal) => Err(Box::new(operators(*refusal))),
     }
 }

@@ -169,7 +169,7 @@ async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<St
         None => Err(Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
             .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")),
         Some(found) if found.grant.dead => Err(over(row)),
-        Some(found) => Ok(found),
+        Some(found) => provider.vouch_for(found.grant.identity.as_ref()).map(|()| found),
     }
 }
 

@@ -78,13 +78,18 @@ fn escape(value: &str) -> String {
             '\\' => text.push_str("\\\\"),
             '\n' => text.push_str("\\n"),
             '\r' => text.push_str("\\r"),
-            c if c.is_control() => {
+            c if c.is_control() || is_unseen(c) => {
                 let _ = write!(text, "\\u{{{:x}}}", c as u32);
             }
             c => text.push(c),
         }
     }
     text
+}
+
+/// Ends a line for some readers, or shows others what does not stand there: separators, marks of direction, no width.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// At most `LINE_BYTES`, cut at a character.
@@ -160,6 +165,8 @@ mod tests {
     fn remote_text_cannot_forge_a_line_or_a_field() {
         let line = Line::new("x").field("said", "a\r\nevent=y \"q\" \\ \u{1b}[1m");
         assert_eq!(line.0, "event=x said=\"a\\r\\nevent=y \\\"q\\\" \\\\ \\u{1b}[1m\"");
+        let line = Line::new("x").field("said", "a\u{2028}b\u{202e}c\u{e4}");
+        assert_eq!(line.0, "event=x said=\"a\\u{2028}b\\u{202e}c\u{e4}\"");
         assert_eq!(Line::new("x").field("n", 5).0, "event=x n=5");
         assert_eq!(Line::new("x").field("n", "").0, "event=x n=\"\"");
     }

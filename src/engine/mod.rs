@@ -9,6 +9,7 @@ pub mod examine;
 pub mod files;
 pub mod grant;
 pub mod header;
+pub mod keep;
 pub mod keys;
 pub mod line;
 pub mod login;

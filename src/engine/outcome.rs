@@ -126,7 +126,7 @@ fn sort(collected: Result<bool>) -> (Outcome, Option<Error>) {
     }
 }
 
-fn settle(state: &mut AccountState, outcome: Outcome, error: Option<&Error>, now: UnixTime) {
+pub(super) fn settle(state: &mut AccountState, outcome: Outcome, error: Option<&Error>, now: UnixTime) {
     if state.outcome != Some(outcome) {
         state.since = now;
     }

@@ -8,6 +8,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::call::Call;
 use super::commit::{self, Commits};
 use super::deadline::Halt;
+use super::keep::keep_grants;
 use super::line::Line;
 use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
@@ -61,7 +62,7 @@ pub async fn pass(call: Call, what: What) -> Result<(Report, Result<()>)> {
     let ran = tokio::select! {
         biased;
         never = close_at_deadline(&call) => match never {},
-        ran = pass.run() => ran,
+        ran = pass.run_all() => ran,
     };
     pass.running.shutdown().await;
     // The committer ends after its last commit, when nobody can send to it any more.
@@ -110,6 +111,19 @@ struct Pass {
 }
 
 impl Pass {
+    /// Visits what is due, and beside it keeps idle grants alive.
+    async fn run_all(&mut self) -> Result<()> {
+        if self.what.account.is_some() {
+            return self.run().await;
+        }
+        let (call, reach) = (self.call.clone(), self.reach.clone());
+        let (ran, kept) = tokio::join!(self.run(), keep_grants(&call, &reach));
+        if let Err(e) = kept {
+            Line::new("keep_failed").field("error", e).warn();
+        }
+        ran
+    }
+
     async fn run(&mut self) -> Result<()> {
         let sessions = self.call.settings.config.limits.sessions.max(1) as usize;
         if let Some(id) = self.what.account.clone() {

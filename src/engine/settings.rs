@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 
 use super::files::Named;
+use super::line::Line;
 use crate::config::words::server_text;
 use crate::config::{Config, ProviderConfig};
 use crate::error::{Error, Result, Status};
@@ -55,6 +56,7 @@ impl Settings {
             provider_tls.insert(id.clone(), client);
             providers.insert(id.clone(), Arc::new(Provider::new(written, loaded)?));
         }
+        warn_of_shared_redirects(&config, &providers);
         let account_tls = match tls::client(roots) {
             Ok(client) => Some(client),
             Err(e) if has_token_files(&config) => return Err(named("ca_file", e)),
@@ -188,6 +190,24 @@ fn certificates(member: &str, path: &Path, digest: &mut Digest) -> Result<Vec<Ce
         digest.add("certificate", root);
     }
     Ok(roots)
+}
+
+/// RFC 9700 §4.4.2: where several issuers answer at one address, only `iss` tells their answers apart, and not every
+/// provider sends it.
+fn warn_of_shared_redirects(config: &Config, providers: &HashMap<String, Arc<Provider>>) {
+    let mut seen: HashMap<&str, &Provider> = HashMap::new();
+    for provider in config.providers.keys().filter_map(|id| providers.get(id)) {
+        let first = *seen.entry(&provider.redirect_uri).or_insert(provider);
+        if first.issuer_text() != provider.issuer_text() {
+            Line::new("config.shared_redirect_uri")
+                .field("providers", format!("{},{}", first.id, provider.id))
+                .field(
+                    "advice",
+                    "register a redirect_uri of its own for each, so that answers cannot be mixed up",
+                )
+                .warn();
+        }
+    }
 }
 
 fn has_token_files(config: &Config) -> bool {

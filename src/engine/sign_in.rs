@@ -51,6 +51,8 @@ impl Visit {
     ) -> Error {
         let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or("", ResponseCode::name);
         let scope_has_pop = match &self.provider {
+            // Such a token's scope names nothing.
+            _ if self.row.account.app_only => true,
             Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
             None => true,
         };

@@ -48,6 +48,7 @@ const CAUSES: &[&str] = &[
     "consent.no_admin_consent",
     "consent.no_refresh_token",
     "consent.none",
+    "consent.other_issuer",
     "consent.other_subject",
     "consent.pop_not_granted",
     "consent.refused_by_server",

@@ -7,6 +7,8 @@ use url::Url;
 
 pub use super::rules::Loaded;
 pub use crate::config::Profile;
+use crate::error::{Error, Result, Status};
+use crate::model::Identity;
 use crate::secret::Secret;
 
 #[derive(Debug)]
@@ -74,6 +76,23 @@ impl Provider {
     /// Whether consent to these scopes must bring a refresh token.
     pub fn expects_refresh_token(&self) -> bool {
         self.asks_for("offline_access") || self.profile == Profile::Google
+    }
+
+    /// Whether a grant for this identity is this provider's still: the operator may have given its id to another one,
+    /// and tokens of the former must not go to the latter. Without an identity nothing is known against it.
+    pub fn vouch_for(&self, identity: Option<&Identity>) -> Result<()> {
+        if identity.is_none_or(|identity| self.issuer.accepts(&identity.issuer, identity.tenant.as_deref())) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Status::Consent,
+            "consent.other_issuer",
+            format!("the provider {:?} has another issuer now than when this account signed in", self.id),
+        )
+        .advice(
+            "Sign in to the mailbox again. If nobody meant to change the provider, the operator must put its issuer \
+             back; the old sign-in is kept and then goes on.",
+        ))
     }
 
     /// The issuer as text: what a consent remembers, to notice that the configuration changed meanwhile.

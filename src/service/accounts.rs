@@ -70,7 +70,7 @@ impl Instance {
             let row = rights::visible(&*call.store, &actor, id)?;
             rights::edit(&call.settings.config, &actor)?;
             rights::not_configured(&row)?;
-            if !call.store.remove_account(id)? {
+            if !call.store.remove_account(id, actor == Actor::Operator)? {
                 return Err(Error::rights());
             }
             Line::new("account_remove")
@@ -162,6 +162,7 @@ fn meant(
             return Err(Error::rights());
         }
         rights::not_configured(row)?;
+        rights::not_withdrawn(actor, row)?;
     }
     let known = call.store.realm_of(owner)?;
     let named = form.realm.as_deref().filter(|_| *actor == Actor::Operator);

@@ -11,6 +11,7 @@ mod settle;
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use zeroize::Zeroize;
 
 use super::{Instance, rights};
@@ -43,6 +44,7 @@ pub struct CallbackRequest<'a> {
 
 /// From the first page to the last answer (PROTOCOL.md E 3).
 const CONSENT_S: u64 = 15 * 60;
+const POLL: Duration = Duration::from_millis(100);
 /// A provider that is slower has not answered.
 const CALLBACK_LIMIT: Duration = Duration::from_secs(300);
 
@@ -227,8 +229,7 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     };
     let state = look_up_key(callback.state().expose());
     let now = call.now();
-    let taken = call.with_store(move |store| store.take_consent(&state, &session, now)).await;
-    let consent = match taken {
+    let consent = match take(call, state, session, now).await {
         Ok(TakenConsent::Taken(consent)) => consent,
         Ok(TakenConsent::Answered(before)) => return Answered::repeat(&before),
         Ok(other) => return Answered::failed(not_taken(&other)),
@@ -243,6 +244,24 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
         Line::new("consent_answer_lost").field("error", &error).warn();
     }
     answered
+}
+
+/// A browser that sends the same answer twice at once waits with the second one for what comes of the first.
+async fn take(call: &Call, state: [u8; 32], session: [u8; 32], now: UnixTime) -> Result<TakenConsent> {
+    let patience = Duration::from_secs(u64::from(call.settings.config.timeouts.https_s) + 5);
+    let give_up = Instant::now() + patience;
+    loop {
+        let taken = call.with_store(move |store| store.take_consent(&state, &session, now)).await?;
+        if !matches!(taken, TakenConsent::Unanswered) || Instant::now() >= give_up {
+            return Ok(taken);
+        }
+        call.deadline
+            .bound(async {
+                tokio::time::sleep(POLL).await;
+                Ok(())
+            })
+            .await?;
+    }
 }
 
 async fn conclude(call: &Call, consent: &Consent, callback: &Callback, now: UnixTime) -> Answered {

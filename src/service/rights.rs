@@ -67,6 +67,18 @@ pub(super) fn not_configured(row: &AccountRow) -> Result<()> {
     ))
 }
 
+/// A token file the operator took back is not taken up again by the owner it was for.
+pub(super) fn not_withdrawn(actor: &Actor, row: &AccountRow) -> Result<()> {
+    if *actor == Actor::Operator || !row.withdrawn || row.account.provider().is_some() {
+        return Ok(());
+    }
+    Err(refuse(
+        "rights.withdrawn",
+        "the operator's configuration no longer has this account, whose token came from a file of his",
+        "Ask the operator to set this mailbox up again, or remove it.",
+    ))
+}
+
 fn refuse(cause: &'static str, what: &str, advice: &str) -> Error {
     Error::new(Status::Rights, cause, what).advice(advice)
 }

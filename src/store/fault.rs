@@ -47,10 +47,10 @@ pub(super) fn of_file(error: &io::Error, doing: &str) -> Error {
         io::ErrorKind::ReadOnlyFilesystem => read_only(&words),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full(&words),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            store("store.directory", format!("its directory does not exist ({words})"))
+            store("store.directory", format!("has no directory to lie in ({words})"))
                 .advice("Create the directory `store` lies in, owned by the user this process runs as.")
         }
-        _ => store("store.io", words).advice(
+        _ => store("store.io", format!("cannot be used: {words}")).advice(
             "Look for disk errors in the system's log; the store must not lie on a network file system.",
         ),
     }

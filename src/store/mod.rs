@@ -34,8 +34,9 @@ pub trait Store: Send + Sync {
     fn put_account(&self, account: &Account, cap: u32, now: UnixTime) -> Result<()>;
 
     /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist; `E_RIGHTS` for one
-    /// of the configuration.
-    fn remove_account(&self, id: &str) -> Result<bool>;
+    /// of the configuration. `forget_realm`: with the owner's last account goes what realm he belongs to. Never where
+    /// he removes it himself, or he could leave the realm the operator named.
+    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool>;
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
 
@@ -77,6 +78,12 @@ pub trait Store: Send + Sync {
     fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()>;
     /// Makes the pending grant the active one, in one transaction.
     fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool>;
+
+    /// Accounts whose active grant was last refreshed so long ago that it must be kept from dying of idleness
+    /// (`KEEP_GRANT_S`), the longest first, as ids; paused and disabled ones too.
+    fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>>;
+    /// Not again before `at`.
+    fn put_off_keeping(&self, account: &str, at: UnixTime) -> Result<()>;
 
     // --- consents under way ---
 
@@ -174,6 +181,8 @@ pub struct AccountRow {
     pub account: Account,
     /// From the configuration, not put by a call.
     pub configured: bool,
+    /// The configuration named it once and does no more.
+    pub withdrawn: bool,
     /// Drawn at creation, never reused.
     pub number: [u8; 16],
     pub generation: u32,

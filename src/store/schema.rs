@@ -125,8 +125,11 @@ const STEP_1: &str = "
         slot     INTEGER NOT NULL,
         version  INTEGER NOT NULL,
         sealed   BLOB,
+        -- When it must be refreshed lest it dies of idleness; NULL: never.
+        keep_at  INTEGER,
         PRIMARY KEY (account, slot)
     ) WITHOUT ROWID;
+    CREATE INDEX grants_keep ON grants (keep_at) WHERE keep_at IS NOT NULL;
 
     CREATE TABLE consents (
         state       BLOB PRIMARY KEY,

@@ -1,5 +1,7 @@
 //! Consent from the first page to the grant: bound to who began it, used once.
 
+use std::time::Duration;
+
 use multipop::error::Status;
 use multipop::model::EventKind;
 use multipop::service::consent::AuthorizeRequest;
@@ -7,7 +9,7 @@ use multipop::store::GrantSlot;
 use multipop_host::mock::idp::{At, Consent, Fault, IdToken, IssAnswer, OAuthError, What};
 use serde_json::json;
 
-use super::world::{ALICE, BOB, OTHER_SESSION, SESSION, World, bring};
+use super::world::{ALICE, BOB, Listener, OTHER_SESSION, SESSION, World, bring};
 
 #[test]
 fn a_consent_connects_the_mailbox() {
@@ -78,6 +80,21 @@ fn i11_a_repeated_callback_hears_the_first_answer_and_redeems_nothing() {
 }
 
 #[test]
+fn i11_the_same_callback_in_two_processes_at_once_is_redeemed_once_and_answered_the_same() {
+    let world = World::entra();
+    let (uri, another) = (world.sign_in(ALICE), world.another());
+    world.idp.change(|s| s.faults = vec![Fault::new(At::Code, What::Slow(Duration::from_millis(500)))]);
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| world.bring(&uri, SESSION));
+        let second = scope.spawn(|| bring(&another, &uri, None, SESSION));
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    assert_eq!((&first.result, &second.result), (&Ok(()), &Ok(())));
+    assert_eq!(first.text, second.text);
+    assert_eq!(world.idp.journal().count("authorization_code"), 1);
+}
+
+#[test]
 fn i11_a_wrong_answer_uses_the_state_up() {
     let world = World::entra();
     let uri = world.sign_in(ALICE);
@@ -127,6 +144,22 @@ fn i11_a_mix_up_is_refused_before_the_code_is_sent_anywhere() {
     assert_eq!(world.bring(&elsewhere, SESSION).cause(), "callback.path");
     assert_eq!(world.idp.journal().count("authorization_code"), 0);
     assert_eq!(world.bring(&world.sign_in(ALICE), SESSION).result, Ok(()));
+}
+
+#[test]
+fn i11_issuers_that_answer_at_one_address_are_warned_of() {
+    let mut world = World::generic();
+    let warned = |world: &World| {
+        let mut listener = Listener::default();
+        world.instance.configure(&mut listener, &world.json.to_string()).unwrap();
+        listener.lines.iter().any(|line| line.contains("config.shared_redirect_uri providers=p,q"))
+    };
+    world.json["providers"]["q"] = world.json["providers"]["p"].clone();
+    assert!(!warned(&world), "one issuer tells its answers apart itself");
+    world.json["providers"]["q"]["issuer"] = json!("https://id.example.net");
+    assert!(warned(&world));
+    world.json["providers"]["q"]["redirect_uri"] = json!("https://mail.example.com/other");
+    assert!(!warned(&world));
 }
 
 #[test]

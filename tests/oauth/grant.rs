@@ -276,3 +276,22 @@ fn a_token_file_is_read_at_each_use() {
     std::fs::write(&path, "T2\n").unwrap();
     assert_eq!(again(&used).unwrap().unwrap().token.expose(), "T2");
 }
+
+#[test]
+fn i14_tokens_of_one_issuer_are_not_another_s_who_got_its_id() {
+    let mut world = World::generic();
+    world.connect();
+    token_of(&world).unwrap();
+    let issuer = world.json["providers"]["p"]["issuer"].take();
+    world.json["providers"]["p"]["issuer"] = json!("https://id.example.net");
+    world.configure();
+    let error = token_of(&world).unwrap_err();
+    assert_eq!((error.status, error.cause), (Status::Consent, "consent.other_issuer"));
+    world.clock.pass(3300);
+    assert_eq!(token_of(&world).unwrap_err().cause, "consent.other_issuer");
+    assert_eq!(refreshes(&world), 0, "the refresh token went to the other one");
+    // A slip of the operator's loses nothing.
+    world.json["providers"]["p"]["issuer"] = issuer;
+    world.configure();
+    token_of(&world).unwrap();
+}

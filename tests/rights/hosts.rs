@@ -55,10 +55,10 @@ fn i14_a_token_file_is_kept_from_its_owner() {
     house.put(OPERATOR, ALICE, "a", file).unwrap();
     assert_eq!(house.one("a")["token_file"], "/run/token");
     assert_eq!(house.list(ALICE, Some("a")).unwrap()[0].get("token_file"), None);
-    // He may change what is his, but not whose token it is.
-    house.put(ALICE, ALICE, "a", json!({ "user": "v" })).unwrap();
+    // He may change what is his, but not whose token it is, nor which mailbox it opens.
+    house.put(ALICE, ALICE, "a", json!({ "user": "u", "delete": "now" })).unwrap();
     let now = house.one("a");
-    assert_eq!((&now["token_file"], &now["user"]), (&json!("/run/token"), &json!("v")));
+    assert_eq!((&now["token_file"], &now["delete"]), (&json!("/run/token"), &json!("now")));
     let before = house.all();
     refused(&house, house.put(ALICE, ALICE, "a", mailbox()), Status::Rights, "rights.member", &before);
 }

@@ -227,3 +227,57 @@ fn i14_the_operators_switches_bind_owners_and_not_him() {
     refused(&house, house.put(ALICE, ALICE, "a", mailbox()), Status::Rights, "rights.disabled", &before);
     assert_eq!(house.one("a")["state"].get("next_due"), None);
 }
+
+#[test]
+fn i14_an_owner_points_the_operators_token_at_no_other_mailbox() {
+    let house = House::new();
+    let file = json!({ "token_file": "/run/token", "server": "pop.other.example:995", "user": "u" });
+    house.put(OPERATOR, ALICE, "a", file).unwrap();
+    let before = house.all();
+    for (wish, name) in [
+        (json!({ "user": "boss@example.net" }), "user"),
+        (json!({ "user": "u", "sign_in": "boss@example.net" }), "sign_in"),
+    ] {
+        let put = house.put(ALICE, ALICE, "a", wish);
+        let error = refused(&house, put, Status::Rights, "rights.member", &before);
+        assert!(error.message.starts_with(&format!("{name}: ")), "{}", error.message);
+    }
+    house.put(ALICE, ALICE, "a", json!({ "user": "u", "interval_s": 3600 })).unwrap();
+    assert_eq!(house.one("a")["interval_s"], 3600);
+}
+
+#[test]
+fn i14_an_owner_does_not_leave_his_realm_by_removing_his_accounts() {
+    let house = House::new();
+    let blue = json!({ "provider": "blues", "user": "b", "realm": "blue" });
+    house.put(OPERATOR, BOB, "b", blue.clone()).unwrap();
+    house.remove(BOB, "b").unwrap();
+    // Nor when a configuration is written meanwhile.
+    let mut config = house.config();
+    config["defaults"]["interval_s"] = json!(1200);
+    house.configure(&config).unwrap();
+    let before = house.all();
+    refused(&house, house.put(BOB, BOB, "b", mailbox()), Status::Rights, "rights.member", &before);
+    house.put(BOB, BOB, "b", json!({ "provider": "blues", "user": "b" })).unwrap();
+    assert_eq!(house.one("b")["realm"], "blue");
+    // The operator lets him go.
+    house.remove(OPERATOR, "b").unwrap();
+    house.put(BOB, BOB, "b", mailbox()).unwrap();
+    assert_eq!(house.one("b")["realm"], "default");
+}
+
+#[test]
+fn i14_an_owner_does_not_take_up_a_token_file_the_operator_withdrew() {
+    let house = House::new();
+    let mut config = house.config();
+    config["accounts"]["filed"] = json!({
+        "owner": ALICE, "token_file": "/run/token", "server": "pop.other.example:995", "user": "u",
+    });
+    house.configure(&config).unwrap();
+    house.configure(&house.config()).unwrap();
+    assert_eq!(house.one("filed")["enabled"], false);
+    let before = house.all();
+    let put = house.put(ALICE, ALICE, "filed", json!({ "user": "u" }));
+    refused(&house, put, Status::Rights, "rights.withdrawn", &before);
+    house.remove(ALICE, "filed").unwrap();
+}

@@ -69,7 +69,7 @@ fn removal_takes_the_sealed_values_out_of_the_files() {
         let read = |sql| connection.query_row(sql, [], |row| row.get(0)).unwrap();
         vec![read("SELECT data_key FROM accounts"), read("SELECT sealed FROM grants")]
     };
-    store.remove_account("inbox").unwrap();
+    store.remove_account("inbox", true).unwrap();
     for file in files(directory.path()) {
         let bytes = std::fs::read(&file).unwrap();
         for value in &sealed {

@@ -36,6 +36,7 @@ enum Verb {
     /// Create or change an account
     Put {
         id: String,
+        /// Whose account it is; an account never changes its owner
         #[arg(long)]
         owner: String,
         /// The account's JSON, or - to read it from stdin

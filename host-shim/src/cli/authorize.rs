@@ -30,7 +30,7 @@ pub struct Authorize {
     /// Listen on no port; take the address the browser was sent to from the terminal
     #[arg(long)]
     paste: bool,
-    /// Say yes where another name signed in than is configured
+    /// Say yes where another name signed in than is configured; the owner's own, so only with --as
     #[arg(long)]
     yes: bool,
 }
@@ -117,6 +117,15 @@ impl Authorize {
             return Err(failure.into());
         }
         console.note(&format!("{failure}\n{}", failure.advice));
+        if self.configured.actor == abi::OPERATOR {
+            let owner = json.as_ref().and_then(|json| json["owner"].as_str()).unwrap_or("OWNER");
+            return Err(Trouble {
+                advice: format!(
+                    "Only the owner can say yes. Once he agrees, sign in again with --as {owner}"
+                ),
+                ..failure.into()
+            });
+        }
         if !self.yes && !console.asks("Is that what you want?") {
             return Err(failure.into());
         }

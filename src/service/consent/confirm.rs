@@ -34,7 +34,9 @@ async fn try_confirm(
     let provider = provider_of(call, row)?;
     let id = row.account.id.clone();
     let pending = call.with_store(move |store| store.grant(&id, GrantSlot::Pending)).await?;
-    let Some(pending) = pending.filter(|pending| pending.grant.provider == provider.id) else {
+    let Some(pending) = pending.filter(|pending| {
+        pending.grant.provider == provider.id && provider.vouch_for(pending.grant.identity.as_ref()).is_ok()
+    }) else {
         return Err(Error::new(
             Status::Callback,
             "confirm.nothing",

@@ -55,7 +55,7 @@ pub(super) fn put(db: &Connection, keys: &KeyRing, account: &Account, cap: u32, 
 }
 
 /// Account, grant, ledger, consents under way; what seals them first.
-pub(super) fn remove(db: &Connection, id: &str) -> Result<bool> {
+pub(super) fn remove(db: &Connection, id: &str, forget_realm: bool) -> Result<bool> {
     let Some(found) = find(db, id)? else {
         return Ok(false);
     };
@@ -69,12 +69,20 @@ pub(super) fn remove(db: &Connection, id: &str) -> Result<bool> {
         db.execute(&format!("DELETE FROM {table} WHERE account = ?"), [found.row])?;
     }
     db.execute("DELETE FROM accounts WHERE row = ?", [found.row])?;
-    db.execute(
-        "DELETE FROM owners WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = ?1)",
-        [&found.shown.account.owner],
-    )?;
+    if forget_realm {
+        self::forget_realm(db, &found.shown.account.owner)?;
+    }
     db.execute_batch("PRAGMA secure_delete = OFF")?;
     Ok(true)
+}
+
+/// Of an owner who has no account any more.
+pub(super) fn forget_realm(db: &Connection, owner: &str) -> Result<()> {
+    db.prepare_cached(
+        "DELETE FROM owners WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = ?1)",
+    )?
+    .execute([owner])?;
+    Ok(())
 }
 
 pub(super) fn find(db: &Connection, id: &str) -> Result<Option<Found>> {
@@ -289,6 +297,7 @@ impl Columns {
             shown: AccountRow {
                 account: from_json(&self.meant)?,
                 configured: origin == Origin::Configuration,
+                withdrawn: origin == Origin::FormerConfiguration,
                 number: self.number,
                 generation: self.generation,
                 state: from_json(&self.state)?,

@@ -61,16 +61,23 @@ const REMEMBERED: u64 = 10_000;
 
 fn write_accounts(db: &Connection, keys: &KeyRing, meant: &[Account], now: UnixTime) -> Result<()> {
     write_realms(db, meant)?;
+    let mut former_owners = Vec::new();
     for account in meant {
         match accounts::find(db, &account.id)? {
             None => accounts::insert(db, keys, account, Origin::Configuration, now)?,
             Some(found) if found.origin == Origin::Call => return Err(put_by_call(&account.id)),
-            Some(found) => accounts::replace(db, &found, account, Origin::Configuration, now)?,
+            Some(found) => {
+                accounts::replace(db, &found, account, Origin::Configuration, now)?;
+                former_owners.push(found.shown.account.owner);
+            }
         }
     }
     disable_others(db, meant, now)?;
     prove_realms(db)?;
-    db.execute("DELETE FROM owners WHERE name NOT IN (SELECT owner FROM accounts)", [])?;
+    // Not of owners who removed their last account themselves: they stay in their realm.
+    for owner in former_owners {
+        accounts::forget_realm(db, &owner)?;
+    }
     Ok(())
 }
 

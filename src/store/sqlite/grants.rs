@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use super::{accounts, natural, sql};
 use crate::error::{Error, Result};
-use crate::model::{Identity, UnixTime};
+use crate::model::{Identity, KEEP_GRANT_S, UnixTime};
 use crate::secret::Secret;
 use crate::store::seal::KeyRing;
-use crate::store::{Grant, GrantSlot, StoredGrant, fault};
+use crate::store::{Grant, GrantSlot, Reach, StoredGrant, fault};
 
 pub(super) fn read(
     db: &Connection,
@@ -45,16 +45,16 @@ pub(super) fn put(
     }
     let sealed = accounts::data_key(db, keys, row)?.seal("grant", &[number(which)], &to_clear(grant)?)?;
     db.prepare_cached(
-        "INSERT INTO grants (account, slot, version, sealed) VALUES (?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
+        "INSERT INTO grants (account, slot, version, sealed, keep_at) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET version = excluded.version, sealed = excluded.sealed, keep_at = excluded.keep_at",
     )?
-    .execute(params![row, number(which), sql(version + 1), sealed])?;
+    .execute(params![row, number(which), sql(version + 1), sealed, keep_at(which, grant).map(sql)])?;
     Ok(Some(version + 1))
 }
 
 pub(super) fn empty(db: &Connection, row: i64, which: GrantSlot) -> Result<()> {
     db.prepare_cached(
-        "UPDATE grants SET sealed = NULL, version = version + 1
+        "UPDATE grants SET sealed = NULL, keep_at = NULL, version = version + 1
             WHERE account = ? AND slot = ? AND sealed IS NOT NULL",
     )?
     .execute(params![row, number(which)])?;
@@ -79,6 +79,33 @@ pub(super) fn confirm(db: &Connection, keys: &KeyRing, account: &str, expected_p
         .ok_or_else(|| Error::bug("a grant changed inside a transaction"))?;
     empty(db, row, GrantSlot::Pending)?;
     Ok(true)
+}
+
+/// Idle grants die at the provider, after 90 days at Microsoft (PROTOCOL.md A.8).
+fn keep_at(which: GrantSlot, grant: &Grant) -> Option<UnixTime> {
+    let living = which == GrantSlot::Active && grant.refresh_token.is_some() && !grant.dead;
+    living.then(|| grant.refreshed_at.max(grant.obtained_at) + KEEP_GRANT_S)
+}
+
+pub(super) fn to_keep(db: &Connection, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>> {
+    let owner = match reach {
+        Reach::All => None,
+        Reach::Owner(owner) => Some(owner),
+    };
+    let mut statement = db.prepare_cached(
+        "SELECT accounts.id FROM grants JOIN accounts ON accounts.row = grants.account
+            WHERE grants.keep_at IS NOT NULL AND grants.keep_at <= ?1 AND (?2 IS NULL OR accounts.owner = ?2)
+            ORDER BY grants.keep_at LIMIT ?3",
+    )?;
+    let ids = statement.query_map(params![sql(now), owner, limit], |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn put_off_keeping(db: &Connection, account: &str, at: UnixTime) -> Result<()> {
+    let row = accounts::row_of(db, account)?;
+    db.prepare_cached("UPDATE grants SET keep_at = ? WHERE account = ? AND keep_at IS NOT NULL")?
+        .execute(params![sql(at), row])?;
+    Ok(())
 }
 
 fn slot(db: &Connection, row: i64, which: GrantSlot) -> Result<(u64, Option<Vec<u8>>)> {

@@ -15,8 +15,8 @@ impl Store for SqliteStore {
         self.write(Durability::Full, |db| accounts::put(db, &self.keys, account, cap, now))
     }
 
-    fn remove_account(&self, id: &str) -> Result<bool> {
-        let removed = self.write(Durability::Full, |db| accounts::remove(db, id))?;
+    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool> {
+        let removed = self.write(Durability::Full, |db| accounts::remove(db, id, forget_realm))?;
         if removed {
             // Old pages of the log may still hold what was removed. Another reader may stop this; closing does it then.
             let opened = self.opened.lock();
@@ -99,6 +99,14 @@ impl Store for SqliteStore {
 
     fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
         self.write(Durability::Full, |db| grants::confirm(db, &self.keys, account, expected_pending))
+    }
+
+    fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>> {
+        self.read(|db| grants::to_keep(db, reach, now, limit))
+    }
+
+    fn put_off_keeping(&self, account: &str, at: UnixTime) -> Result<()> {
+        self.write(Durability::Relaxed, |db| grants::put_off_keeping(db, account, at))
     }
 
     fn begin_consent(&self, consent: &Consent) -> Result<()> {

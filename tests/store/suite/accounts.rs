@@ -31,7 +31,7 @@ pub fn an_owner_stays_in_his_realm(open: Open) {
     other.realm = "fabrikam".into();
     assert_eq!(store.put_account(&other, 100, NOW).unwrap_err().status, Status::Rights);
     assert!(store.account("second").unwrap().is_none());
-    store.remove_account("inbox").unwrap();
+    store.remove_account("inbox", true).unwrap();
     store.put_account(&other, 100, NOW).unwrap();
     assert_eq!(store.realm_of("alice").unwrap().as_deref(), Some("fabrikam"));
 }
@@ -152,8 +152,8 @@ pub fn removal_leaves_nothing_and_numbers_never_come_again(open: Open) {
     store.write_rows(&lease, 1, &[row(1, RowState::Durable)], NOW).unwrap();
     store.release(&lease, true).unwrap();
 
-    assert!(store.remove_account("inbox").unwrap());
-    assert!(!store.remove_account("inbox").unwrap());
+    assert!(store.remove_account("inbox", true).unwrap());
+    assert!(!store.remove_account("inbox", true).unwrap());
     assert!(store.account("inbox").unwrap().is_none());
     assert_eq!(store.realm_of("alice").unwrap(), None);
     assert_eq!(store.grant("inbox", GrantSlot::Active).unwrap_err().status, Status::Rights);

@@ -90,7 +90,7 @@ pub fn accounts_named_no_more_are_disabled_and_come_back(open: Open) {
 
     store.apply(&desired(4, &[]), Some(3), NOW).unwrap();
     assert!(store.due(&Reach::All, NOW, true, 9).unwrap().is_empty());
-    assert!(store.remove_account("a").unwrap());
+    assert!(store.remove_account("a", true).unwrap());
     store.put_account(&account("b", "alice"), 1, NOW).unwrap();
     assert_eq!(store.due(&Reach::All, NOW, true, 9).unwrap(), ["b"]);
 }
@@ -111,7 +111,7 @@ pub fn one_set_of_ids_for_configuration_and_calls(open: Open) {
     changed.interval_s = 900;
     let error = store.put_account(&changed, 9, NOW).unwrap_err();
     assert_eq!((error.status, error.cause), (Status::Rights, "rights.configured"));
-    assert_eq!(store.remove_account("a").unwrap_err().cause, "rights.configured");
+    assert_eq!(store.remove_account("a", true).unwrap_err().cause, "rights.configured");
     // A stranger does not learn where it comes from.
     let stranger = store.put_account(&account("a", "mallory"), 9, NOW).unwrap_err();
     assert_eq!(stranger, multipop::error::Error::rights());

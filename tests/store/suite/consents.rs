@@ -84,7 +84,7 @@ pub fn removal_of_the_account_ends_its_consents(open: Open) {
     let store = open();
     put(&*store, "inbox");
     store.begin_consent(&consent(1, "inbox")).unwrap();
-    store.remove_account("inbox").unwrap();
+    store.remove_account("inbox", true).unwrap();
     assert!(matches!(store.take_consent(&[1; 32], &SESSION, NOW).unwrap(), TakenConsent::Unknown));
     store.answer_consent(&[1; 32], "late").unwrap();
     assert_eq!(store.begin_consent(&consent(2, "inbox")).unwrap_err().status, Status::Rights);

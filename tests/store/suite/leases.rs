@@ -88,7 +88,7 @@ pub fn a_lease_outlives_no_account(open: Open) {
     let store = open();
     put(&*store, "inbox");
     let old = visit(&*store, "inbox");
-    store.remove_account("inbox").unwrap();
+    store.remove_account("inbox", true).unwrap();
     put(&*store, "inbox");
     assert!(!store.renew(&old, NOW, 60).unwrap());
     // The new account is another one: it is free, and no fence of the old one opens it.

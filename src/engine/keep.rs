@@ -1,0 +1,85 @@
+//! Keeps grants alive that no visit uses: paused collection, long intervals, long back-off (PROTOCOL.md A.8).
+//!
+//! Nothing is fetched here, and a disabled account is left alone.
+
+use super::call::Call;
+use super::deadline::Halt;
+use super::grant;
+use super::line::Line;
+use super::outcome;
+use crate::error::{Error, Result, Status};
+use crate::model::{Counts, Event, EventKind, KEEP_GRANT_S, Outcome};
+use crate::store::{AccountRow, Reach};
+
+const AT_ONCE: u32 = 64;
+const AGAIN_S: u64 = 3600;
+
+/// Refreshes what was idle for a week, one after the other.
+pub async fn keep_grants(call: &Call, reach: &Reach) -> Result<()> {
+    loop {
+        let (reach, now) = (reach.clone(), call.now());
+        let ids = call.with_store(move |store| store.grants_to_keep(&reach, now, AT_ONCE)).await?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        for id in ids {
+            if call.deadline.halt() != Halt::Go || call.pump.stopped() {
+                return Ok(());
+            }
+            keep(call, id).await?;
+        }
+    }
+}
+
+async fn keep(call: &Call, id: String) -> Result<()> {
+    let account = id.clone();
+    let row = call.with_store(move |store| store.account(&account)).await?;
+    let Some(row) = row else { return Ok(()) };
+    let kept = match row.account.enabled && row.account.provider().is_some() {
+        true => grant::access(call, &row).await.map(|_| ()),
+        false => Ok(()),
+    };
+    let again = match &kept {
+        // What was refreshed has its own time again; this is for what needed none.
+        Ok(()) => KEEP_GRANT_S,
+        Err(e) => AGAIN_S.max(e.retry_after_s.into()),
+    };
+    let line = Line::new("grant_kept").field("account", &id);
+    match &kept {
+        Ok(()) => line.debug(),
+        Err(e) => line.field("error", e).warn(),
+    }
+    let at = call.now() + again;
+    call.with_store(move |store| store.put_off_keeping(&id, at)).await?;
+    match kept {
+        Err(e) if e.status == Status::Consent => tell(call, row, e).await,
+        _ => Ok(()),
+    }
+}
+
+/// The grant is over although nobody collects: its owner hears it now and not when he misses his mail.
+async fn tell(call: &Call, row: AccountRow, error: Error) -> Result<()> {
+    if row.state.outcome == Some(Outcome::ReauthUser) {
+        return Ok(());
+    }
+    let (id, now, shown) = (row.account.id.clone(), call.now(), error.clone());
+    call.with_store(move |store| {
+        store.update_state(&id, &mut |state| outcome::settle(state, Outcome::ReauthUser, Some(&shown), now))
+    })
+    .await?;
+    call.pump
+        .event(Event {
+            kind: EventKind::ConsentNeeded,
+            account: row.account.id,
+            owner: row.account.owner,
+            outcome: Some(Outcome::ReauthUser),
+            status: error.status.code(),
+            cause: error.cause.to_owned(),
+            message: error.message,
+            advice: error.advice,
+            retry_after_s: 0,
+            counts: Counts::default(),
+        })
+        .await;
+    Ok(())
+}
