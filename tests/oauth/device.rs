@@ -1,7 +1,10 @@
 //! Consent on another device: begun by the operator, asked about in its time, concluded as a callback is (RFC 8628).
 
+use multipop::config::ProviderConfig;
 use multipop::error::{Error, Result, Status};
 use multipop::model::EventKind;
+use multipop::oauth::device;
+use multipop::oauth::token::HttpRequest;
 use multipop::service::Instance;
 use multipop::service::consent::AuthorizeRequest;
 use multipop::store::GrantSlot;
@@ -9,6 +12,7 @@ use multipop_host::mock::idp::{At, Fault, OAuthError, What};
 use serde_json::{Value, json};
 
 use super::world::{ALICE, BOB, Listener, OTHER_SESSION, SESSION, World};
+use super::{generic, provider, secret};
 
 fn operator(world: &World) -> AuthorizeRequest<'static> {
     AuthorizeRequest { actor: "*", ..world.ask() }
@@ -64,6 +68,46 @@ fn next_poll(world: &World, what: What) -> Polled {
 
 fn answers(world: &World, error: &str) -> Polled {
     next_poll(world, What::Error(OAuthError::new(error)))
+}
+
+#[test]
+fn both_requests_authenticate_the_client_and_name_each_parameter_once() {
+    let code = secret("the device's+code");
+    for (authentication, in_body) in [("post", true), ("basic", false)] {
+        let provider = provider(&ProviderConfig {
+            client_authentication: Some(authentication.into()),
+            device_endpoint: Some("https://id.example.com/device".into()),
+            ..generic()
+        });
+        let client_secret = &provider.client_secrets[0];
+        let begin = device::begin(&provider, client_secret).unwrap();
+        let poll = device::poll(&provider, client_secret, &code).unwrap();
+        assert_eq!(begin.uri(), "https://id.example.com/device");
+        assert_eq!(poll.uri(), "https://id.example.com/token");
+        let pairs = |request: &HttpRequest| -> Vec<(String, String)> {
+            let mut pairs: Vec<_> = url::form_urlencoded::parse(request.body()).into_owned().collect();
+            pairs.sort();
+            pairs
+        };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut client = Vec::new();
+        if in_body {
+            client = vec![pair("client_id", "client-1"), pair("client_secret", client_secret.expose())];
+        }
+        let with = |more: Vec<(String, String)>| {
+            let mut all: Vec<_> = client.iter().cloned().chain(more).collect();
+            all.sort();
+            all
+        };
+        assert_eq!(pairs(&begin), with(vec![pair("scope", "openid offline_access mail")]));
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        let asked = with(vec![pair("device_code", code.expose()), pair("grant_type", grant)]);
+        assert_eq!(pairs(&poll), asked);
+        for request in [&begin, &poll] {
+            assert_eq!(request.method(), "POST");
+            assert_eq!(request.headers().contains_key("authorization"), !in_body);
+        }
+    }
 }
 
 #[test]
