@@ -86,7 +86,7 @@ extern "C" {
  * each symbol or field added; ABI-HISTORY.md lists the first version of each.
  */
 #define MULTIPOP_ABI_MAJOR 1u
-#define MULTIPOP_ABI_MINOR 0u
+#define MULTIPOP_ABI_MINOR 1u
 #define MULTIPOP_ABI_VERSION ((MULTIPOP_ABI_MAJOR << 16) | MULTIPOP_ABI_MINOR)
 
 /* ---- Status --------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ multipop_status_t multipop_init(const multipop_host_t *host, multipop_t **out, m
 multipop_status_t multipop_configure(multipop_t *mp, const char *json, multipop_error_t *err);
 
 /* Ends the running long call within a second, or else the next one: multipop_configure, multipop_handle_callback,
- * multipop_fetch_once, and multipop_authorize_url where it must ask the network. The second counts from the return
+ * multipop_fetch_once, multipop_check, and multipop_authorize_url where it must ask the network. The second counts from the return
  * of the host's last callback. The call that it reaches consumes it, whatever that call answers.
  * Any thread, async-signal-safe: one atomic store and nothing else. NULL does nothing. */
 void multipop_cancel(multipop_t *mp);
@@ -334,7 +334,9 @@ typedef struct multipop_authorize {
 #define MULTIPOP_AUTHORIZE_INIT                                                                                    \
     { (uint32_t)sizeof(multipop_authorize_t), 0, NULL, NULL, NULL }
 
-/* Starts a consent; `*out` is the URL to send the browser to (302). It is good for a quarter of an hour.
+/* Starts a consent; `*out` is the URL to send the browser to (302). It is good for a quarter of an hour. An
+ * administrator's (MULTIPOP_AUTHORIZE_ADMIN_CONSENT) is good for seven days, once, and may be forwarded to him: its
+ * answer is taken in any session, names no account, connects none, and ends with E_CONSENT, consent.admin_granted.
  * E_RIGHTS, E_CONFIG, E_STORE; where the provider's addresses must be discovered: E_PROVIDER, E_TRANSIENT,
  * E_CANCELLED. */
 multipop_status_t multipop_authorize_url(multipop_t *mp, const multipop_authorize_t *request, char **out,
@@ -505,6 +507,20 @@ typedef struct multipop_report {
 multipop_status_t multipop_fetch_once(multipop_t *mp, const multipop_fetch_t *what, const multipop_sink_t *sink,
                                       multipop_report_t *report, multipop_error_t *err);
 
+/* ---- The doctor ----------------------------------------------------------------------------------------------*/
+
+#define MULTIPOP_FETCH_DRY_RUN 2u /* multipop_check only: also what a fetch would take and delete. Since 1.1 */
+
+/* Goes the way of a fetch step by step and says which one fails: configuration, name, TCP, TLS, greeting, token,
+ * log-in, listing. Every step is timed and green; or red, with the one first cause and its cure; or grey where it
+ * cannot be seen, because one before it failed or somebody else is at the mailbox. `what` is that of a fetch: one
+ * account, or NULL for those the actor reaches (a thousand at most). Nothing is fetched or deleted, and no account's
+ * state changes; tokens are renewed as a fetch would.
+ *
+ * 0: it was looked, whatever was found. `*out` is JSON ($defs/check of config.schema.json). Since 1.1.
+ * E_RIGHTS, E_STORE, E_CANCELLED. Cancellable. */
+multipop_status_t multipop_check(multipop_t *mp, const multipop_fetch_t *what, char **out, multipop_error_t *err);
+
 /* ---- A type for every function, for hosts that look them up --------------------------------------------------*/
 
 typedef uint32_t multipop_abi_version_fn(void);
@@ -523,6 +539,7 @@ typedef multipop_status_t multipop_handle_callback_fn(multipop_t *, const multip
                                                       multipop_error_t *);
 typedef multipop_status_t multipop_fetch_once_fn(multipop_t *, const multipop_fetch_t *, const multipop_sink_t *,
                                                  multipop_report_t *, multipop_error_t *);
+typedef multipop_status_t multipop_check_fn(multipop_t *, const multipop_fetch_t *, char **, multipop_error_t *);
 typedef void multipop_cancel_fn(multipop_t *);
 typedef void multipop_free_fn(char *);
 typedef void multipop_destroy_fn(multipop_t *);
@@ -561,6 +578,8 @@ typedef struct multipop_api {
     multipop_cancel_fn *cancel;
     multipop_free_fn *free;
     multipop_destroy_fn *destroy;
+    /* since 1.1: NULL where the library is older */
+    multipop_check_fn *check;
 } multipop_api_t;
 
 /* Loads the library at `path` (NULL: "libmultipop.so.1" by the loader's own search) and fills `api`. Answers NULL,
@@ -585,6 +604,10 @@ static inline const char *multipop_load(const char *path, multipop_api_t *api) {
         missing = "the library lacks the function multipop_" #field;                                               \
     memcpy(&api->field, &symbol, sizeof symbol)
 
+#define MULTIPOP_FIND_LATER_(field)                                                                                \
+    symbol = dlsym(api->library, "multipop_" #field);                                                              \
+    memcpy(&api->field, &symbol, sizeof symbol)
+
     MULTIPOP_FIND_(abi_version);
     if (missing == NULL && api->abi_version() >> 16 != MULTIPOP_ABI_MAJOR)
         missing = "the library has another ABI major version than multipop.h";
@@ -601,7 +624,9 @@ static inline const char *multipop_load(const char *path, multipop_api_t *api) {
     MULTIPOP_FIND_(cancel);
     MULTIPOP_FIND_(free);
     MULTIPOP_FIND_(destroy);
+    MULTIPOP_FIND_LATER_(check);
 #undef MULTIPOP_FIND_
+#undef MULTIPOP_FIND_LATER_
 
     if (missing != NULL) {
         (void)dlclose(api->library);

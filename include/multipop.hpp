@@ -99,6 +99,7 @@ class library {
         free = api.free;
         destroy = api.destroy;
         version = api.version;
+        check = api.check;
     }
 #endif
 
@@ -110,7 +111,7 @@ class library {
           account_remove(multipop_account_remove), accounts(multipop_accounts), account_act(multipop_account_act),
           authorize_url(multipop_authorize_url), handle_callback(multipop_handle_callback),
           fetch_once(multipop_fetch_once), cancel(multipop_cancel), free(multipop_free),
-          destroy(multipop_destroy), version(multipop_version) {}
+          destroy(multipop_destroy), version(multipop_version), check(multipop_check) {}
 #endif
 
     multipop_init_fn *init = nullptr;
@@ -126,6 +127,8 @@ class library {
     multipop_free_fn *free = nullptr;
     multipop_destroy_fn *destroy = nullptr;
     multipop_version_fn *version = nullptr;
+    // Since 1.1: null where the library is older.
+    multipop_check_fn *check = nullptr;
 };
 
 using message = multipop_message_t;
@@ -430,7 +433,29 @@ class instance {
     }
     report fetch_once(const fetch &which, const sink &to) { return try_fetch_once(which, to).get(); }
 
+    // The doctor's findings as JSON; flags: MULTIPOP_FETCH_DRY_RUN. An older library has no doctor: E_ABI.
+    result<std::string> try_check(const fetch &which) {
+        if (!lib_->check)
+            return {std::nullopt, too_old("multipop_check")};
+        multipop_fetch_t what = MULTIPOP_FETCH_INIT;
+        what.actor = which.actor.c_str();
+        what.account = detail::or_null(which.account);
+        what.deadline_s = which.deadline_s;
+        what.flags = which.flags;
+        return text([&](char **out, multipop_error_t *err) { return lib_->check(mp_, &what, out, err); });
+    }
+    std::string check(const fetch &which) { return try_check(which).get(); }
+
   private:
+    static failure too_old(const char *function) {
+        failure why;
+        why.status = MULTIPOP_E_ABI;
+        why.cause = "library.too_old";
+        why.message = std::string("the loaded library has no ") + function;
+        why.advice = "Install a newer libmultipop.so.1.";
+        return why;
+    }
+
     template <class Call> result<void> plain(Call &&call) {
         multipop_error_t err = MULTIPOP_ERROR_INIT;
         const std::int32_t status = call(&err);

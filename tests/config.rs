@@ -78,6 +78,10 @@ fn with(pointer: &str, value: Value) -> Value {
     json
 }
 
+fn pair(private_key: Value) -> Value {
+    json!([{ "certificate_file": "/c", "private_key_file": private_key }])
+}
+
 fn accounts(account: Value) -> Value {
     with("/accounts", json!({ "a@1": account }))
 }
@@ -144,7 +148,22 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/providers/m365/client_secret", json!("hush"))),
         (false, with("/providers/m365/client_secret_files", json!(["/a"]))),
         (false, with("/providers/own/client_secret_files", json!([]))),
-        (false, with("/providers/m365/profile", json!("yahoo"))),
+        (false, with("/providers/m365/profile", json!("yandex"))),
+        (true, with("/providers/m365/profile", json!("yahoo"))),
+        (true, with("/providers/m365/cloud", json!("us_gov_high"))),
+        (false, with("/providers/m365/cloud", json!("us_gov_dod"))),
+        (false, with("/providers/own/cloud", json!("global"))),
+        (true, with("/providers/m365/client_authentication", json!("private_key_jwt"))),
+        (true, with("/providers/m365/client_authentication", json!("client_secret_basic"))),
+        (false, with("/providers/m365/client_authentication", json!("client_secret_jwt"))),
+        (false, with("/providers/m365/certificate_file", json!("/c"))),
+        (false, with("/providers/m365/private_key_file", json!("/k"))),
+        (true, with("/providers/m365/certificates", pair(json!("/k")))),
+        (false, with("/providers/m365/certificates", pair(json!("k")))),
+        (false, with("/providers/m365/certificates", json!([{ "certificate_file": "/c" }]))),
+        (false, with("/providers/m365/certificates", json!([]))),
+        (false, with("/providers/m365/assertion_algorithm", json!("HS256"))),
+        (true, with("/providers/own/token_endpoint", Value::Null)),
         (false, with("/providers/m365/redirect_uri", json!(""))),
         (false, with("/providers/m365/redirect_uri", json!("https://mail.example.com/a b"))),
         (false, with("/providers/m365/authority", json!("http://login.example.com"))),
@@ -249,7 +268,7 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
         (
             with("/providers/m365/profile", json!("gogle")),
             "providers.m365.profile:",
-            "microsoft365, outlook, google, generic",
+            "microsoft365, outlook, google, yahoo, aol, fastmail, comcast, generic",
         ),
         (with("/providers/own/servers", Value::Null), "providers.own.servers:", "host:port"),
         (with("/providers/own/servers", json!(["::1:995"])), "providers.own.servers[0]:", "host:port"),

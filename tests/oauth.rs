@@ -1,5 +1,7 @@
 //! OAuth 2.0: providers, addresses, answers and causes without a network; consent and grants with a mock provider.
 
+#[path = "oauth/admin.rs"]
+mod admin;
 #[path = "oauth/app_only.rs"]
 mod app_only;
 #[path = "oauth/authorize.rs"]
@@ -8,10 +10,16 @@ mod authorize;
 mod callback;
 #[path = "oauth/consent.rs"]
 mod consent;
+#[path = "oauth/credentials.rs"]
+mod credentials;
 #[path = "oauth/device.rs"]
 mod device;
+#[path = "oauth/device_wire.rs"]
+mod device_wire;
 #[path = "oauth/diagnosis.rs"]
 mod diagnosis;
+#[path = "oauth/discovery.rs"]
+mod discovery;
 #[path = "oauth/grant.rs"]
 mod grant;
 #[path = "house/mod.rs"]
@@ -33,8 +41,9 @@ mod token;
 #[path = "oauth/world.rs"]
 mod world;
 
-use multipop::config::ProviderConfig;
+use multipop::config::{Cloud, ProviderConfig};
 use multipop::error::Error;
+use multipop::oauth::credential::Proof;
 use multipop::oauth::provider::{Loaded, Profile, Provider};
 use multipop::secret::Secret;
 
@@ -47,6 +56,7 @@ pub fn config(profile: Profile) -> ProviderConfig {
         id: "p".into(),
         realm: "default".into(),
         profile,
+        cloud: Cloud::default(),
         tenant: None,
         authority: None,
         issuer: None,
@@ -58,14 +68,20 @@ pub fn config(profile: Profile) -> ProviderConfig {
         device_flow: None,
         app_scope: None,
         client_id: "client-1".into(),
+        certificates: Vec::new(),
         client_secret_files: vec!["/etc/multipop/secret".into()],
         client_authentication: None,
+        assertion_algorithm: None,
         redirect_uri: "https://mail.example.com/callback".into(),
         response_mode: None,
         scopes: None,
         pop_scope_suffix: None,
         authorize_parameters: Vec::new(),
-        servers: profile.servers().iter().map(|(host, port)| ((*host).to_owned(), *port)).collect(),
+        servers: profile
+            .servers(Cloud::default())
+            .iter()
+            .map(|(host, port)| ((*host).to_owned(), *port))
+            .collect(),
         mechanism: None,
         mechanism_unlisted: None,
         initial_response: None,
@@ -90,8 +106,13 @@ pub fn secret(text: &str) -> Secret {
     Secret::new(text.to_owned())
 }
 
+/// What a request proves itself with, where that is a secret.
+pub fn by_secret(provider: &Provider, text: &str) -> Proof {
+    Proof::Secret(secret(text), provider.client_authentication)
+}
+
 pub fn prove(config: &ProviderConfig) -> Result<Provider, Error> {
-    let loaded = Loaded { client_secrets: vec![secret("s3cr~et+/=")], extra_roots: Vec::new() };
+    let loaded = Loaded { client_secrets: vec![secret("s3cr~et+/=")], ..Loaded::default() };
     Provider::new(config, loaded)
 }
 

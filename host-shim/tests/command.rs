@@ -277,3 +277,60 @@ fn the_demo_ends_with_messages_in_the_maildir_it_names() {
         assert_eq!(fs::read_dir(maildir).unwrap().count(), 43);
     }
 }
+
+impl House {
+    /// `check` with a configuration of one account, `archive`, at this server.
+    fn check(&self, server: &str, more: &[&str]) -> Output {
+        let (config, key, library) = (self.path("config.json"), self.path("key"), library());
+        if !Path::new(&key).exists() {
+            assert!(host(&["key", &key]).status.success());
+        }
+        let written = serde_json::json!({
+            "store": self.path("store.db"), "keys": [key], "hostname": "mail.example.com",
+            "ca_file": self.path("ca.pem"), "system_roots": false, "servers": [server],
+            "accounts": { "archive": {
+                "owner": "alice@example.com", "server": server, "user": USER, "token_file": self.path("token"),
+            } },
+        });
+        fs::write(&config, written.to_string()).unwrap();
+        host(&[&["check", "--config", &config, "--library", library.to_str().unwrap()], more].concat())
+    }
+}
+
+#[test]
+fn check_tells_people_and_scripts_what_is_wrong_first() {
+    let house = House::new(3);
+    let server = house.pop.address().to_string();
+    for load in ["raw", "checked"] {
+        let well = house.check(&server, &["archive", "--dry-run", "--load", load]);
+        let said = String::from_utf8(well.stdout).unwrap();
+        assert_eq!(well.status.code(), Some(0), "{said}\n{}", String::from_utf8_lossy(&well.stderr));
+        assert_eq!((said.matches('✓').count(), said.matches('✗').count()), (8, 0), "{said}");
+        assert!(said.contains("A fetch would take 3 and delete 0 of 3 messages."), "{said}");
+    }
+
+    fs::write(house.path("token"), "nobody-knows-me").unwrap();
+    let ill = house.check(&server, &[]);
+    let said = String::from_utf8(ill.stdout).unwrap();
+    assert_eq!(ill.status.code(), Some(10), "{said}");
+    let signs = ['✓', '✗', '–'].map(|sign| said.matches(sign).count());
+    assert_eq!(signs, [6, 1, 1], "{said}");
+    assert!(said.contains("[config.token_file") && said.contains("Who can help: the operator"), "{said}");
+    assert!(!said.contains("nobody-knows-me"));
+
+    let ill = house.check(&server, &["--json"]);
+    let answer = &objects(&ill)[0];
+    assert_eq!((ill.status.code(), &answer["ok"]), (Some(10), &Value::Bool(false)));
+    assert_eq!(answer["accounts"][0]["first"], "login");
+}
+
+#[test]
+fn check_shows_a_refused_configuration_as_its_first_step() {
+    let house = House::new(0);
+    let refused = house.check("not a server", &["--json"]);
+    let answer = &objects(&refused)[0];
+    assert_eq!(refused.status.code(), Some(10));
+    assert_eq!((&answer["configuration"]["state"], &answer["ok"]), (&"red".into(), &Value::Bool(false)));
+    let said = String::from_utf8(house.check("not a server", &[]).stdout).unwrap();
+    assert!(said.contains("✗ configuration") && said.contains("servers[0]"), "{said}");
+}

@@ -12,6 +12,7 @@ use crate::model::{Account, AccountLimits, DeletePolicy, FirstFetch, Pipelining}
 
 mod account;
 mod act;
+mod credentials;
 mod field;
 mod json;
 mod meant;
@@ -23,7 +24,8 @@ pub mod words;
 
 pub use account::{AccountForm, to_json};
 pub use act::Act;
-pub use profile::Profile;
+pub use credentials::CertificateFiles;
+pub use profile::{Cloud, Profile};
 pub use provider::PERSONAL_TENANT;
 pub use read::Source;
 
@@ -127,6 +129,7 @@ pub struct ProviderConfig {
     pub id: String,
     pub realm: String,
     pub profile: Profile,
+    pub cloud: Cloud,
     pub tenant: Option<String>,
     /// Replaces the profile's `https://login.microsoftonline.com`.
     pub authority: Option<String>,
@@ -142,10 +145,14 @@ pub struct ProviderConfig {
     /// What a token of the application itself is asked for with.
     pub app_scope: Option<String>,
     pub client_id: String,
+    /// Tried before any secret, the first first.
+    pub certificates: Vec<CertificateFiles>,
     /// Files that hold a secret each; the first is tried first.
     pub client_secret_files: Vec<PathBuf>,
-    /// `post` or `basic`.
+    /// `post` or `basic` (how a secret is sent), or `private_key_jwt`.
     pub client_authentication: Option<String>,
+    /// `PS256` or `RS256`.
+    pub assertion_algorithm: Option<String>,
     pub redirect_uri: String,
     /// `query` or `form_post`.
     pub response_mode: Option<String>,

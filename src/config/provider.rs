@@ -4,12 +4,13 @@
 use super::account::realm_name;
 use super::field::{Field, Members};
 use super::json::Read;
-use super::{Profile, ProviderConfig, words};
+use super::{Cloud, Profile, ProviderConfig, credentials, words};
 use crate::model::DEFAULT_REALM;
 
 pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
     let mut members = field.members()?;
     let profile = profile(&mut members)?;
+    let cloud = cloud(&mut members, profile)?;
     let client_id = words::line(&members.need("client_id", "the application's id at the provider")?)?;
     let redirect_uri = members.need("redirect_uri", "the URI registered at the provider, byte for byte")?;
     let provider = ProviderConfig {
@@ -28,14 +29,16 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         device_endpoint: https(&mut members, "device_endpoint")?,
         device_flow: word(&mut members, "device_flow", &["operator", "owners", "off"])?,
         app_scope: line(&mut members, "app_scope")?,
-        client_secret_files: secret_files(&mut members)?,
-        client_authentication: word(&mut members, "client_authentication", &["post", "basic"])?,
+        certificates: credentials::certificates(&mut members)?,
+        client_secret_files: credentials::secret_files(&mut members)?,
+        client_authentication: word(&mut members, "client_authentication", &AUTHENTICATIONS)?,
+        assertion_algorithm: word(&mut members, "assertion_algorithm", &["PS256", "RS256"])?,
         redirect_uri: uri(&redirect_uri)?,
         response_mode: word(&mut members, "response_mode", &["query", "form_post"])?,
         scopes: lines(&mut members, "scopes")?,
         pop_scope_suffix: line(&mut members, "pop_scope_suffix")?,
         authorize_parameters: parameters(&mut members)?,
-        servers: servers(&mut members, profile)?,
+        servers: servers(&mut members, profile, cloud)?,
         mechanism: word(&mut members, "mechanism", &["xoauth2", "oauthbearer", "listed"])?,
         mechanism_unlisted: boolean(&mut members, "mechanism_unlisted")?,
         initial_response: boolean(&mut members, "initial_response")?,
@@ -43,6 +46,7 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         login_delay_s: members.take("login_delay_s").map(|field| field.whole32(0..=86_400)).transpose()?,
         ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         profile,
+        cloud,
         client_id,
     };
     members.finish()?;
@@ -66,6 +70,21 @@ fn profile(members: &mut Members) -> Read<Profile> {
     let field = members.need("profile", &format!("one of {}", names.join(", ")))?;
     field.choice(&Profile::ALL, Profile::name)
 }
+
+fn cloud(members: &mut Members, profile: Profile) -> Read<Cloud> {
+    let Some(field) = members.take("cloud") else {
+        return Ok(Cloud::default());
+    };
+    let cloud = field.choice(&Cloud::ALL, Cloud::name)?;
+    if profile != Profile::Microsoft365 {
+        return Err(field.fault("belongs to the profile microsoft365"));
+    }
+    Ok(cloud)
+}
+
+/// The short names, and those of OpenID Connect's metadata.
+const AUTHENTICATIONS: [&str; 5] =
+    ["post", "basic", "client_secret_post", "client_secret_basic", "private_key_jwt"];
 
 fn line(members: &mut Members, name: &'static str) -> Read<Option<String>> {
     members.take(name).map(|field| words::line(&field)).transpose()
@@ -103,27 +122,6 @@ fn uri(field: &Field) -> Read<String> {
     Ok(text.to_owned())
 }
 
-fn secret_files(members: &mut Members) -> Read<Vec<std::path::PathBuf>> {
-    let one = members.take("client_secret_file");
-    let several = members.take("client_secret_files");
-    match (one, several) {
-        (Some(_), Some(field)) => {
-            Err(field.fault("give client_secret_file or client_secret_files, not both"))
-        }
-        (Some(field), None) => Ok(vec![words::path(&field)?]),
-        (None, Some(field)) => {
-            let none =
-                field.fault("expected at least one file; leave the member out for a client without a secret");
-            let files = field.list()?;
-            if files.is_empty() {
-                return Err(none);
-            }
-            files.iter().map(words::path).collect()
-        }
-        (None, None) => Ok(Vec::new()),
-    }
-}
-
 fn lines(members: &mut Members, name: &'static str) -> Read<Option<Vec<String>>> {
     let Some(field) = members.take(name) else {
         return Ok(None);
@@ -133,8 +131,8 @@ fn lines(members: &mut Members, name: &'static str) -> Read<Option<Vec<String>>>
     if lines.is_empty() { Err(empty) } else { Ok(Some(lines)) }
 }
 
-fn servers(members: &mut Members, profile: Profile) -> Read<Vec<(String, u16)>> {
-    let field = match (members.take("servers"), profile.servers()) {
+fn servers(members: &mut Members, profile: Profile, cloud: Cloud) -> Read<Vec<(String, u16)>> {
+    let field = match (members.take("servers"), profile.servers(cloud)) {
         (Some(field), _) => field,
         (None, []) => {
             let what = "the host:port of the mail servers tokens of this provider may go to; this profile knows none";

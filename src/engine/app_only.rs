@@ -3,9 +3,12 @@
 //! Asked for with the provider's own credentials, kept and asked for once like any other; there is no consent, no
 //! identity and no refresh token, and a refusal is never the mailbox's owner's to mend.
 
+use url::Url;
+
 use super::call::Call;
 use super::grant;
 use crate::error::{Error, Status};
+use crate::oauth::credential::Proof;
 use crate::oauth::diagnosis::Refusal;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, Token};
@@ -40,7 +43,9 @@ pub fn held(found: Option<StoredGrant>, provider: &Provider) -> StoredGrant {
 /// another tenant is not used after the provider was changed.
 fn whose(provider: &Provider) -> String {
     let scope = provider.app_scope.as_deref().unwrap_or_default();
-    format!("{scope} of {} at {}", provider.client_id, provider.token_endpoint)
+    // Whether its endpoints were found by now must make no difference.
+    let place = provider.token_endpoint.as_ref().map_or_else(|| provider.issuer_text(), Url::to_string);
+    format!("{scope} of {} at {place}", provider.client_id)
 }
 
 pub async fn ask(call: &Call, provider: &Provider) -> std::result::Result<Token, Box<Refusal>> {
@@ -52,8 +57,8 @@ pub async fn ask(call: &Call, provider: &Provider) -> std::result::Result<Token,
             )
             .into());
     };
-    let request = |client_secret: &_| token::of_application(provider, client_secret, scope);
-    let asked = grant::ask_for(call, provider, request, |answer, now| {
+    let request = |provider: &Provider, proof: &Proof| token::of_application(provider, proof, scope);
+    let asked = grant::ask_for(call, provider, request, |provider, answer, now| {
         token::read_any_token(provider, answer, scope, now)
     });
     match asked.await {

@@ -8,9 +8,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use zeroize::Zeroizing;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Result, Status};
 use crate::secret::{KeyBytes, Secret};
@@ -45,11 +45,11 @@ impl Named<'_> {
             Ok(all) if !all.is_empty() => Ok(all),
             Ok(_) => Err(self.config(
                 "holds no certificate",
-                "Put the authority's certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
+                "Put the certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
             )),
             Err(e) => Err(self.config(
                 format!("is not PEM: {e}"),
-                "Put the authority's certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
+                "Put the certificate there, in PEM form (-----BEGIN CERTIFICATE-----).",
             )),
         }
     }
@@ -80,8 +80,41 @@ impl Named<'_> {
         Ok(Secret::new(text.to_owned()))
     }
 
+    /// The first certificate of the file.
+    pub fn certificate(&self) -> Result<Vec<u8>> {
+        // There is one, or there was an error.
+        self.certificates().map(|all| all[0].to_vec())
+    }
+
+    /// A private key in PEM form, kept like a key: as DER.
+    pub fn private_key(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let bytes = self.kept_secret()?;
+        let advice = "Put the private key there, in PEM form and not encrypted (openssl pkcs8 -nocrypt).";
+        if memchr::memmem::find(&bytes, b"ENCRYPTED").is_some() {
+            return Err(self.key_fault("key.encrypted", "holds an encrypted private key".into(), advice));
+        }
+        let mut key = PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| {
+            self.key_fault("key.malformed", "holds no private key in PEM form".into(), advice)
+        })?;
+        let der = Zeroizing::new(key.secret_der().to_vec());
+        key.zeroize();
+        Ok(der)
+    }
+
     /// 32 octets in hex, in a file nobody else can read or replace the content of.
     pub fn key(&self) -> Result<KeyBytes> {
+        let bytes = self.kept_secret()?;
+        from_hex(bytes.trim_ascii()).map(KeyBytes::new).ok_or_else(|| {
+            self.key_fault(
+                "key.malformed",
+                "does not hold 64 hexadecimal digits".into(),
+                "Make a key with `multipop-host key FILE`, or restore this file from where keys are kept.",
+            )
+        })
+    }
+
+    /// What a file holds that nobody else can read or replace the content of.
+    fn kept_secret(&self) -> Result<Zeroizing<Vec<u8>>> {
         let mut file = self.open().map_err(as_key)?;
         let about = self.about(&file).map_err(as_key)?;
         let mode = about.mode() & 0o7777;
@@ -100,14 +133,7 @@ impl Named<'_> {
                 "The key file must belong to root or to the user this process runs as.",
             ));
         }
-        let bytes = self.read(&mut file, SECRET_BYTES).map_err(as_key)?;
-        from_hex(bytes.trim_ascii()).map(KeyBytes::new).ok_or_else(|| {
-            self.key_fault(
-                "key.malformed",
-                "does not hold 64 hexadecimal digits".into(),
-                "Make a key with `multipop-host key FILE`, or restore this file from where keys are kept.",
-            )
-        })
+        self.read(&mut file, SECRET_BYTES).map_err(as_key)
     }
 
     fn open(&self) -> Result<File> {

@@ -10,10 +10,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::call::Call;
+use super::discovery;
 use super::line::Line;
 use super::{app_only, token_file};
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
+use crate::oauth::assertion::JTI_BYTES;
+use crate::oauth::credential::Proof;
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
@@ -57,36 +60,49 @@ pub async fn renew_after_refusal(call: &Call, row: &AccountRow, used: &Access) -
     obtain(call, row, &provider, Some(used.version)).await
 }
 
-/// Sends a token request.
+/// Sends a token request. `request` is given the provider with its endpoints.
 pub async fn ask(
     call: &Call,
     provider: &Provider,
-    request: impl Fn(&Secret) -> Result<HttpRequest>,
+    request: impl Fn(&Provider, &Proof) -> Result<HttpRequest>,
 ) -> std::result::Result<Token, Box<Refusal>> {
-    let scope = provider.scope();
-    ask_for(call, provider, request, |answer, now| token::read_token(provider, answer, &scope, now)).await
+    ask_for(call, provider, request, |provider, answer, now| {
+        token::read_token(provider, answer, &provider.scope(), now)
+    })
+    .await
 }
 
-/// Sends a request, with the next client secret where one is refused (roll-over), and reads what it answers.
+/// Sends a request, with the next credential where one is refused (roll-over), and reads what it answers. Both are
+/// given the provider with its endpoints.
 pub async fn ask_for<T>(
     call: &Call,
     provider: &Provider,
-    request: impl Fn(&Secret) -> Result<HttpRequest>,
-    read: impl Fn(&HttpAnswer, UnixTime) -> std::result::Result<T, Box<Refusal>>,
+    request: impl Fn(&Provider, &Proof) -> Result<HttpRequest>,
+    read: impl Fn(&Provider, &HttpAnswer, UnixTime) -> std::result::Result<T, Box<Refusal>>,
 ) -> std::result::Result<T, Box<Refusal>> {
+    let provider = &*discovery::located(call, provider).await?;
     let https = call.https(provider)?;
     let mut first_refusal = None;
-    for client_secret in &provider.client_secrets {
-        let answer = call.deadline.bound(https.send(request(client_secret)?)).await?;
-        match read(&answer, call.now()) {
+    for credential in provider.credentials.iter() {
+        let proof = credential.prove(provider, call.now(), &jti()?)?;
+        let answer = call.deadline.bound(https.send(request(provider, &proof)?)).await?;
+        match read(provider, &answer, call.now()) {
             Ok(read) => return Ok(read),
-            Err(refusal) if refusal.wrong_secret => {
+            Err(refusal) if refusal.wrong_credential => {
                 first_refusal.get_or_insert(refusal);
             }
             Err(refusal) => return Err(refusal),
         }
     }
-    Err(first_refusal.unwrap_or_else(|| Error::bug("a provider without a client secret").into()))
+    Err(first_refusal.unwrap_or_else(|| Error::bug("a provider without a credential").into()))
+}
+
+/// From the operating system each time: two children of one parent never draw the same.
+fn jti() -> Result<[u8; JTI_BYTES]> {
+    let mut bytes = [0; JTI_BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::new(Status::Resources, "resources.random", e.to_string()))?;
+    Ok(bytes)
 }
 
 async fn from_file(path: &Path) -> Result<Access> {
@@ -139,7 +155,8 @@ async fn obtain(
                 Status::Transient,
                 "grant.busy",
                 "another process is still refreshing this sign-in",
-            );
+            )
+            .advice("multipop tries again by itself; nothing needs to be done.");
             return unexpired(call, row, provider, refused, error).await.map(Some);
         }
         call.deadline
@@ -152,10 +169,11 @@ async fn obtain(
     }
 }
 
-/// One refresh, however slow: every client secret its own request.
+/// One refresh, however slow: every credential its own request, and two where the provider is to be found.
 fn one_refresh(call: &Call, provider: &Provider) -> Duration {
     let each = u64::from(call.settings.config.timeouts.https_s);
-    Duration::from_secs(each * provider.client_secrets.len().max(1) as u64 + 10)
+    let search = if provider.is_to_be_discovered() { 2 } else { 0 };
+    Duration::from_secs(each * (provider.credentials.len() as u64 + search) + 10)
 }
 
 /// The account's grant, if the provider has not ended it.
@@ -166,11 +184,19 @@ async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<St
         return Ok(app_only::held(found, provider));
     }
     match found.filter(|found| found.grant.provider == provider.id) {
-        None => Err(Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
-            .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")),
+        None => Err(nobody(row)),
         Some(found) if found.grant.dead => Err(over(row)),
         Some(found) => provider.vouch_for(found.grant.identity.as_ref()).map(|()| found),
     }
+}
+
+fn nobody(row: &AccountRow) -> Error {
+    let agreed = diagnosis::administrator_agreed();
+    if row.state.cause == agreed.cause {
+        return agreed;
+    }
+    Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
+        .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")
 }
 
 /// What ended a grant was said when it ended, and is still shown.
@@ -280,7 +306,7 @@ async fn refresh(
     let asked = match &stored.grant.refresh_token {
         _ if row.account.app_only => app_only::ask(call, provider).await,
         Some(refresh_token) => {
-            ask(call, provider, |client_secret| token::refresh(provider, client_secret, refresh_token)).await
+            ask(call, provider, |provider, proof| token::refresh(provider, proof, refresh_token)).await
         }
         None => return Ok(None),
     };

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use tokio::net::TcpStream;
+
 use super::call::Call;
 use super::deadline::Deadline;
 use super::line::Line;
@@ -12,7 +14,7 @@ use crate::model::{Security, Server};
 use crate::net::tls;
 use crate::net::wire::Wire;
 use crate::oauth::provider::{MechanismRule, Provider};
-use crate::pop3::{Capabilities, Command, Event, Limits, Login, Mechanism, Refusal, Verb};
+use crate::pop3::{Capabilities, Command, Event, Limits, Listing, Login, Mechanism, Refusal, Verb};
 use crate::secret::Secret;
 use crate::store::AccountRow;
 
@@ -37,6 +39,22 @@ pub enum Answer {
 
 /// Connects and learns what the server can.
 pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
+    let stream = dial(call, row).await?;
+    let mut connection = secure(call, row, stream).await?;
+    connection.introduce(&row.account.server).await?;
+    Ok(connection)
+}
+
+/// A socket to the account's server, if its token may go there.
+pub async fn dial(call: &Call, row: &AccountRow) -> Result<TcpStream> {
+    call.settings.tls_of_account(&row.account)?;
+    let server = &row.account.server;
+    let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
+    call.deadline.bound(call.names.connect(&server.host, server.port, limit)).await
+}
+
+/// TLS over it: at once, or after what must be said in clear to have it.
+pub async fn secure(call: &Call, row: &AccountRow, stream: TcpStream) -> Result<Connection> {
     let server = &row.account.server;
     let timeouts = &call.settings.config.timeouts;
     let limit = Duration::from_secs(timeouts.connect_s.into());
@@ -45,7 +63,6 @@ pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
         message_bytes: row.account.limits.max_message_bytes,
     };
     let config = call.settings.tls_of_account(&row.account)?;
-    let stream = call.deadline.bound(call.names.connect(&server.host, server.port, limit)).await?;
     let wire = match server.security {
         Security::Implicit => {
             let secured = call
@@ -63,19 +80,26 @@ pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
         reply: Duration::from_secs(timeouts.reply_s.into()),
         login: Duration::from_secs(timeouts.login_s.into()),
     };
-    connection.greeting(server).await?;
-    connection.capabilities = connection.ask_capabilities().await?;
     if server.security == Security::Stls {
+        connection.greeting(server).await?;
+        connection.capabilities = connection.ask_capabilities().await?;
         connection.start_tls(server).await?;
         let secure = connection.wire.upgrade(&config, &server.host, limits);
         call.deadline.within(limit, "the TLS handshake", secure).await?;
-        // What was said in clear counts for nothing (RFC 2595 §4).
-        connection.capabilities = connection.ask_capabilities().await?;
     }
     Ok(connection)
 }
 
 impl Connection {
+    /// What is said under TLS before a credential. What was said in clear counts for nothing (RFC 2595 §4).
+    pub async fn introduce(&mut self, server: &Server) -> Result<()> {
+        if server.security == Security::Implicit {
+            self.greeting(server).await?;
+        }
+        self.capabilities = self.ask_capabilities().await?;
+        Ok(())
+    }
+
     /// Logs in; the answer to a no is the caller's to understand.
     pub async fn log_in(
         &mut self,
@@ -192,6 +216,27 @@ impl Connection {
         }
     }
 
+    /// UIDL of the whole mailbox, the proof of login.
+    pub async fn list(&mut self) -> Result<Listing> {
+        self.wire.send(Command::Uidl)?;
+        match self.answer(self.login).await? {
+            Said::Uidl(listing) => Ok(listing),
+            Said::Refused(refusal) if self.capabilities.uidl => Err(Error::new(
+                Status::Transient,
+                "server.no_listing",
+                format!("the server refused UIDL: {}", refusal.text),
+            )
+            .advice("The mail server has trouble with this mailbox; multipop tries again by itself. If it stays, ask its operator.")),
+            Said::Refused(refusal) => Err(Error::new(
+                Status::Config,
+                "server.no_uidl",
+                format!("the server knows no UIDL: {}", refusal.text),
+            )
+            .advice("Without UIDL (RFC 1939) messages cannot be told apart, and none is fetched twice or lost only with it. Use another server or protocol.")),
+            _ => Err(out_of_step()),
+        }
+    }
+
     /// The next answer that stands alone.
     pub async fn answer(&mut self, limit: Duration) -> Result<Said> {
         loop {
@@ -210,7 +255,7 @@ pub enum Said {
     Capabilities(Capabilities),
     Done,
     Refused(Refusal),
-    Uidl(crate::pop3::Listing),
+    Uidl(Listing),
     List(crate::pop3::Sizes),
 }
 

@@ -17,7 +17,7 @@ use super::login::{Connection, Said, out_of_step};
 use super::settle::{Committing, Pending};
 use super::survey::{self, Question, Survey};
 use super::visit::Visit;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::model::{FirstFetch, LedgerRow, RowState, UidlKey};
 use crate::plan::{self, Entry, Facts, Fetch, Plan};
 use crate::pop3::{Command, Listing, Sizes};
@@ -99,21 +99,8 @@ impl Mailbox<'_> {
 
     /// From the listing to a plan. `None`: nothing is to be done.
     async fn study(&mut self) -> Result<Option<(Survey, Plan)>> {
-        self.listing = self.list().await?;
-        let state = &self.visit.row.state;
-        let question = Question {
-            account: &self.visit.row.account.id,
-            head: &self.visit.head,
-            now: self.visit.call.now(),
-            whole: self.retr_is_final
-                || self.visit.deletes_older()
-                || state.resetting.is_some()
-                || state.reset_answer.is_some()
-                || !state.first_done,
-            deletes: self.visit.delete_age_s().is_some(),
-            retry_deferred: self.probing,
-            max_message_bytes: self.visit.row.account.limits.max_message_bytes,
-        };
+        self.listing = self.connection.list().await?;
+        let question = Question::of(self.visit, self.retr_is_final, self.probing);
         let mut survey = survey::survey(&self.visit.call, &self.keys, &self.listing, &question).await?;
         if survey.same {
             return Ok(None);
@@ -169,26 +156,6 @@ impl Mailbox<'_> {
             delete_age_s: visit.delete_age_s(),
             delete_older: visit.deletes_older(),
             retr_is_final: self.retr_is_final,
-        }
-    }
-
-    async fn list(&mut self) -> Result<Listing> {
-        self.connection.wire.send(Command::Uidl)?;
-        let limit = self.connection.login;
-        match self.connection.answer(limit).await? {
-            Said::Uidl(listing) => Ok(listing),
-            Said::Refused(refusal) if self.connection.capabilities.uidl => Err(Error::new(
-                Status::Transient,
-                "server.no_listing",
-                format!("the server refused UIDL: {}", refusal.text),
-            )),
-            Said::Refused(refusal) => Err(Error::new(
-                Status::Config,
-                "server.no_uidl",
-                format!("the server knows no UIDL: {}", refusal.text),
-            )
-            .advice("Without UIDL (RFC 1939) messages cannot be told apart, and none is fetched twice or lost only with it. Use another server or protocol.")),
-            _ => Err(out_of_step()),
         }
     }
 

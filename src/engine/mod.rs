@@ -2,9 +2,11 @@
 
 mod app_only;
 pub mod call;
+pub mod check;
 pub mod commit;
 pub mod deadline;
 pub mod depart;
+pub mod discovery;
 pub mod examine;
 pub mod files;
 pub mod grant;

@@ -11,6 +11,7 @@ use aws_lc_rs::hmac;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 
+use super::discovery::Discovered;
 use super::files::Named;
 use super::line::Line;
 use crate::config::words::server_text;
@@ -19,7 +20,7 @@ use crate::error::{Error, Result, Status};
 use crate::model::{Account, TokenSource, UnixTime};
 use crate::net::dial::NameService;
 use crate::net::tls;
-use crate::oauth::provider::{Loaded, Provider};
+use crate::oauth::provider::{Loaded, LoadedCertificate, Provider};
 use crate::secret::{KeyBytes, Secret};
 use crate::store::Store;
 use crate::store::seal::KeyRing;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub names: NameService,
     providers: HashMap<String, Arc<Provider>>,
     provider_tls: HashMap<String, Arc<ClientConfig>>,
+    /// Of providers that are found by their issuer.
+    discovered: HashMap<String, Discovered>,
     /// For accounts with a token file; `None` where nothing is trusted but providers' own authorities.
     account_tls: Option<Arc<ClientConfig>>,
     keys: KeyRing,
@@ -48,13 +51,18 @@ impl Settings {
         let names = NameService::from_system()?;
         let mut providers = HashMap::new();
         let mut provider_tls = HashMap::new();
+        let mut discovered = HashMap::new();
         for (id, written) in &config.providers {
             let loaded = load(written, &mut digest)?;
             let own = loaded.extra_roots.iter().map(|der| CertificateDer::from(der.clone()));
             let member = format!("providers.{id}.ca_file");
             let client = tls::client(roots.iter().cloned().chain(own)).map_err(|e| named(&member, e))?;
             provider_tls.insert(id.clone(), client);
-            providers.insert(id.clone(), Arc::new(Provider::new(written, loaded)?));
+            let provider = Provider::new(written, loaded)?;
+            if provider.is_to_be_discovered() {
+                discovered.insert(id.clone(), Discovered::default());
+            }
+            providers.insert(id.clone(), Arc::new(provider));
         }
         warn_of_shared_redirects(&config, &providers);
         let account_tls = match tls::client(roots) {
@@ -66,6 +74,7 @@ impl Settings {
             names,
             providers,
             provider_tls,
+            discovered,
             account_tls,
             keys: KeyRing::new(keys)?,
             digest: digest.value(),
@@ -87,6 +96,20 @@ impl Settings {
             )
             .advice("The operator must configure this provider, or the account must name another one.")
         })
+    }
+
+    pub fn providers(&self) -> impl Iterator<Item = &Provider> {
+        self.providers.values().map(Arc::as_ref)
+    }
+
+    /// What was found of a provider's endpoints; `None` where the configuration names them.
+    pub fn discovered(&self, id: &str) -> Option<&Discovered> {
+        self.discovered.get(id)
+    }
+
+    /// Whether any provider's endpoints are to be found over the network.
+    pub fn discovers(&self) -> bool {
+        !self.discovered.is_empty()
     }
 
     pub fn tls_of_provider(&self, id: &str) -> Result<Arc<ClientConfig>> {
@@ -175,6 +198,16 @@ fn load(written: &ProviderConfig, digest: &mut Digest) -> Result<Loaded> {
         let secret: Secret = Named { member: &member, path }.secret()?;
         digest.add("secret", secret.expose().as_bytes());
         loaded.client_secrets.push(secret);
+    }
+    for (i, files) in written.certificates.iter().enumerate() {
+        let member = |name: &str| format!("providers.{}.certificates[{i}].{name}", written.id);
+        let certificate =
+            Named { member: &member("certificate_file"), path: &files.certificate }.certificate()?;
+        let private_key =
+            Named { member: &member("private_key_file"), path: &files.private_key }.private_key()?;
+        digest.add("client certificate", &certificate);
+        digest.add("private key", &private_key);
+        loaded.certificates.push(LoadedCertificate { certificate, private_key });
     }
     if let Some(path) = &written.ca_file {
         let member = format!("providers.{}.ca_file", written.id);

@@ -11,10 +11,19 @@ use crate::pop3::{Refusal, ResponseCode};
 impl Visit {
     /// A session that is logged in; a token the server refuses is renewed once.
     pub async fn log_in(&mut self) -> Result<Connection> {
-        let mut access = grant::access(&self.call, &self.row).await?;
+        let access = grant::access(&self.call, &self.row).await?;
+        let connection = login::connect(&self.call, &self.row).await?;
+        self.log_in_with(access, connection).await
+    }
+
+    /// The same from a token and a connection that are there already.
+    pub async fn log_in_with(
+        &mut self,
+        mut access: grant::Access,
+        mut connection: Connection,
+    ) -> Result<Connection> {
         let mut renewed = false;
         loop {
-            let mut connection = login::connect(&self.call, &self.row).await?;
             let account = &self.row.account;
             let answer = connection
                 .log_in(&account.server, self.provider.as_deref(), &account.user, &access.token)
@@ -36,6 +45,7 @@ impl Visit {
             {
                 access = fresh;
                 renewed = true;
+                connection = login::connect(&self.call, &self.row).await?;
                 continue;
             }
             return Err(self.refused_login(&access, refusal.as_ref(), auth_resp_code));

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::call::Call;
 use super::keys::{Keys, ListingDigest};
+use super::visit::Visit;
 use crate::error::Result;
 use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
 use crate::plan::Entry;
@@ -36,6 +37,25 @@ pub struct Question<'a> {
     pub deletes: bool,
     pub retry_deferred: bool,
     pub max_message_bytes: u64,
+}
+
+impl Question<'_> {
+    pub fn of(visit: &Visit, retr_is_final: bool, probing: bool) -> Question<'_> {
+        let state = &visit.row.state;
+        Question {
+            account: &visit.row.account.id,
+            head: &visit.head,
+            now: visit.call.now(),
+            whole: retr_is_final
+                || visit.deletes_older()
+                || state.resetting.is_some()
+                || state.reset_answer.is_some()
+                || !state.first_done,
+            deletes: visit.delete_age_s().is_some(),
+            retry_deferred: probing,
+            max_message_bytes: visit.row.account.limits.max_message_bytes,
+        }
+    }
 }
 
 pub async fn survey(call: &Call, keys: &Keys, listing: &Listing, question: &Question<'_>) -> Result<Survey> {

@@ -13,11 +13,11 @@ use super::mailbox::Mailbox;
 use crate::error::{Error, Result, Status};
 use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
 use crate::oauth::provider::Provider;
-use crate::pop3::{Listing, Sizes};
+use crate::pop3::{Capabilities, Listing, Sizes};
 use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress};
 
 /// A lease is renewed long before it ends.
-const LEASE_S: u32 = 120;
+pub const LEASE_S: u32 = 120;
 const RENEW_EVERY: Duration = Duration::from_secs(30);
 /// Progress is told so often, and written for other processes so often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -96,20 +96,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         Some(id) => call.provider(id).map(Some),
         None => Ok(None),
     };
-    let mut visit = Visit {
-        call: call.clone(),
-        row,
-        lease: lease.clone(),
-        head,
-        provider: None,
-        counts: Counts::default(),
-        arrived: (0, 0),
-        learnt: Learnt::default(),
-        deaths: lease.attempts,
-        lost: Arc::new(AtomicBool::new(false)),
-        told: Instant::now(),
-        written: Instant::now(),
-    };
+    let mut visit = Visit::new(call, row, lease.clone(), head);
     let renewing = visit.keep_the_lease();
     visit.tell(EventKind::AccountBegin, None, None).await;
     let keys = Keys::new(&key, visit.head.number, visit.head.generation);
@@ -142,14 +129,30 @@ fn is_due(row: &AccountRow, now: UnixTime, regardless: bool) -> bool {
 }
 
 impl Visit {
+    pub fn new(call: &Call, row: AccountRow, lease: Arc<Lease>, head: LedgerHead) -> Visit {
+        Visit {
+            call: call.clone(),
+            row,
+            deaths: lease.attempts,
+            lease,
+            head,
+            provider: None,
+            counts: Counts::default(),
+            arrived: (0, 0),
+            learnt: Learnt::default(),
+            lost: Arc::new(AtomicBool::new(false)),
+            told: Instant::now(),
+            written: Instant::now(),
+        }
+    }
+
     async fn collect(&mut self, keys: Keys, commits: Commits, open: Vec<LedgerRow>) -> Result<bool> {
         let connection = self.log_in().await?;
         let capabilities = connection.capabilities.clone();
         self.learnt.last_login = Some(self.call.now());
         let known = self.provider.as_ref().map_or(0, |provider| provider.login_delay_s);
         self.learnt.login_delay_s = capabilities.login_delay_s.unwrap_or(0).max(known);
-        let retr_is_final = self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
-            || capabilities.expire_days == Some(0);
+        let retr_is_final = self.retr_is_final(&capabilities);
         let probing = self.row.state.deferral.is_some();
         let changed = deaths_counted(open, self.call.now());
         for row in changed.iter().filter(|row| row.state == RowState::SetAside) {
@@ -183,6 +186,12 @@ impl Visit {
         mailbox.collect().await
     }
 
+    /// RETR followed by QUIT pops a message for good.
+    pub fn retr_is_final(&self, capabilities: &Capabilities) -> bool {
+        self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
+            || capabilities.expire_days == Some(0)
+    }
+
     /// Three visits in a row that ended with the process, and no message to blame: not again today.
     fn refuse_after_deaths(&mut self, open: &[LedgerRow]) -> Result<()> {
         let attempts = self.lease.attempts;
@@ -209,7 +218,7 @@ impl Visit {
         self.call.with_store(move |store| store.clear_attempts(&lease)).await
     }
 
-    fn keep_the_lease(&self) -> Renewing {
+    pub fn keep_the_lease(&self) -> Renewing {
         let call = self.call.clone();
         let lease = self.lease.clone();
         let lost = self.lost.clone();
@@ -369,7 +378,8 @@ fn deaths_counted(open: Vec<LedgerRow>, now: UnixTime) -> Vec<LedgerRow> {
         .collect()
 }
 
-struct Renewing(tokio::task::JoinHandle<()>);
+/// Renews a lease until it is dropped.
+pub struct Renewing(tokio::task::JoinHandle<()>);
 
 impl Drop for Renewing {
     fn drop(&mut self) {

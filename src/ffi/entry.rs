@@ -18,6 +18,7 @@ use super::text::{self, CONFIG_BYTES, ID_BYTES, NAME_BYTES, SMALL_BYTES};
 use crate::error::Result;
 use crate::model;
 use crate::service::accounts::AccountsRequest;
+use crate::service::check::CheckRequest;
 use crate::service::consent::{AuthorizeRequest, CallbackRequest};
 use crate::service::fetch::FetchRequest;
 
@@ -267,6 +268,35 @@ pub unsafe extern "C" fn multipop_fetch_once(
                 report.write(&shown(&done));
             }
             outcome
+        })
+    }
+}
+
+/// # Safety
+/// As `multipop.h` says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn multipop_check(
+    mp: *mut Instance,
+    what: *const Fetch,
+    out: *mut *mut c_char,
+    err: *mut Error,
+) -> i32 {
+    // SAFETY: the header's promises about every pointer.
+    unsafe {
+        boundary::call(mp, err, Reach::Long, |instance, host| {
+            let what = read(what)?;
+            reserved("multipop_fetch_t", what.reserved)?;
+            known_flags("multipop_fetch_t", what.flags, abi::FETCH_DRY_RUN)?;
+            proved_out(out.cast())?;
+            let actor = text::required(what.actor, "what.actor", NAME_BYTES)?;
+            let account = text::optional(what.account, "what.account", ID_BYTES)?;
+            let request = CheckRequest {
+                actor: &actor,
+                account: account.as_ref().map(|text| text.as_str()),
+                deadline_s: what.deadline_s,
+                dry_run: what.flags & abi::FETCH_DRY_RUN != 0,
+            };
+            text::give(out, &instance.check(host, &request)?)
         })
     }
 }

@@ -23,6 +23,7 @@ fn module() -> MultipopRef {
         cancel: entry::multipop_cancel,
         free: entry::multipop_free,
         destroy: entry::multipop_destroy,
+        check: entry::multipop_check,
     }
     .leak_into_prefix()
 }

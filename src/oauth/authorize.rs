@@ -47,7 +47,7 @@ pub struct Wish<'a> {
 /// Where the person signs in and consents.
 pub fn url(provider: &Provider, wish: &Wish<'_>, fresh: &Fresh) -> Result<String> {
     let client = BasicClient::new(ClientId::new(provider.client_id.clone()))
-        .set_auth_uri(AuthUrl::from_url(provider.authorize_endpoint.clone()))
+        .set_auth_uri(AuthUrl::from_url(provider.authorize_endpoint()?.clone()))
         .set_redirect_uri(redirect_url(provider)?);
     // `Fresh` made the verifier: 43 characters, which is what the challenge asks for.
     let verifier = PkceCodeVerifier::new(fresh.verifier.expose().to_owned());

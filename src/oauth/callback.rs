@@ -6,7 +6,7 @@
 use url::form_urlencoded;
 
 use super::diagnosis::{self, Refusal};
-use super::provider::Provider;
+use super::provider::{IssuerRule, Provider};
 use super::redirect;
 use crate::error::{Error, Result, Status};
 use crate::secret::{Secret, blacken};
@@ -70,6 +70,11 @@ impl Callback {
         &self.state
     }
 
+    /// The tenant an administrator's answer names. It authenticates nobody (PROTOCOL.md A.9).
+    pub fn tenant(&self) -> Option<&str> {
+        only(&self.answer, "tenant").ok().flatten()
+    }
+
     /// What the answer says, if it came to the redirect URI of its consent and from the provider it was asked of.
     pub fn answer(&self, provider: &Provider, redirect_uri: &str) -> Result<Answer> {
         self.check_address(redirect_uri)?;
@@ -129,6 +134,15 @@ impl Callback {
     /// The second half (RFC 9207 §2.4): compared wherever it is there.
     fn check_issuer(&self, provider: &Provider) -> Result<()> {
         match only(&self.answer, "iss")? {
+            Some(_) if provider.issuer == IssuerRule::Unknown => refuse(
+                "callback.issuer",
+                "names who sends it (iss), and the configuration names no issuer to compare that with; the operator \
+                 must add issuer to the provider",
+            ),
+            None if provider.answers_with_issuer => refuse(
+                "callback.no_issuer",
+                "does not say which identity provider it comes from (iss), though this one always does",
+            ),
             Some(issuer) if !provider.issuer.accepts(issuer, None) => refuse(
                 "callback.issuer",
                 "comes from another identity provider than the one asked (iss differs)",

@@ -7,9 +7,10 @@ use oauth2::{DeviceAuthorizationUrl, EmptyExtraDeviceAuthorizationFields, Scope}
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
+use super::credential::Proof;
 use super::diagnosis::{self, Refusal, printable};
 use super::provider::Provider;
-use super::token::{self, HttpAnswer, HttpRequest, Token, built, client, unreadable};
+use super::token::{self, HttpAnswer, HttpRequest, Token, assertion, built, client, unreadable};
 use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
 use crate::secret::{Secret, blacken};
@@ -49,7 +50,7 @@ const LONGEST_S: u32 = 3600;
 const USUAL_S: u32 = 900;
 
 /// Asks for a code.
-pub fn begin(provider: &Provider, client_secret: &Secret) -> Result<HttpRequest> {
+pub fn begin(provider: &Provider, proof: &Proof) -> Result<HttpRequest> {
     let Some(endpoint) = &provider.device_endpoint else {
         return Err(Error::new(
             Status::Config,
@@ -58,14 +59,14 @@ pub fn begin(provider: &Provider, client_secret: &Secret) -> Result<HttpRequest>
         )
         .advice("Sign in with a browser; or the operator names the provider's device_endpoint."));
     };
-    let client = client(provider, client_secret)
+    let client = client(provider, proof)?
         .set_device_authorization_url(DeviceAuthorizationUrl::from_url(endpoint.clone()));
-    built(|keep| {
-        let _ = client
-            .exchange_device_code()
-            .add_scopes(provider.scopes.iter().cloned().map(Scope::new))
-            .request::<_, EmptyExtraDeviceAuthorizationFields>(&keep);
-    })
+    let mut request =
+        client.exchange_device_code().add_scopes(provider.scopes.iter().cloned().map(Scope::new));
+    for (name, value) in assertion(proof) {
+        request = request.add_extra_param(name, value);
+    }
+    built(|keep| drop(request.request::<_, EmptyExtraDeviceAuthorizationFields>(&keep)))
 }
 
 /// Reads the answer to `begin`.
@@ -119,14 +120,14 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// Asks once what came of it. The `oauth2` crate would ask in a loop of its own; so the request that differs in its
 /// grant only is built, with the same client authentication, and given the device's.
-pub fn poll(provider: &Provider, client_secret: &Secret, device_code: &Secret) -> Result<HttpRequest> {
-    let client = client(provider, client_secret);
-    let mut request = built(|keep| {
-        let _ = client
-            .exchange_client_credentials()
-            .add_extra_param("device_code", device_code.expose())
-            .request(&keep);
-    })?;
+pub fn poll(provider: &Provider, proof: &Proof, device_code: &Secret) -> Result<HttpRequest> {
+    let client = client(provider, proof)?;
+    let mut asking =
+        client.exchange_client_credentials().add_extra_param("device_code", device_code.expose());
+    for (name, value) in assertion(proof) {
+        asking = asking.add_extra_param(name, value);
+    }
+    let mut request = built(|keep| drop(asking.request(&keep)))?;
     let mut form = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(request.body()) {
         let value = if name == "grant_type" { Cow::Borrowed(GRANT_TYPE) } else { value };

@@ -23,8 +23,8 @@ pub struct Refusal {
     pub error: Error,
     /// The grant is over: only a new consent helps. It is kept until that is stored.
     pub dead: bool,
-    /// The client secret was refused: another one may work.
-    pub wrong_secret: bool,
+    /// The application's secret or certificate was refused: another one may work.
+    pub wrong_credential: bool,
     /// A claims challenge the next authorization request must carry (PROTOCOL.md A.8).
     pub claims: Option<String>,
     /// The provider's own words. They may name the person: for the debug log only.
@@ -33,7 +33,7 @@ pub struct Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal { error, dead: false, wrong_secret: false, claims: None, description: String::new() }
+        Refusal { error, dead: false, wrong_credential: false, claims: None, description: String::new() }
     }
 }
 
@@ -145,6 +145,12 @@ pub fn admin_consented() -> Error {
     )
 }
 
+/// The same, for the owner of a mailbox that is not connected.
+pub fn administrator_agreed() -> Error {
+    Error::new(Status::Consent, "consent.admin_granted", "the organisation's administrator has agreed")
+        .advice("Your administrator has agreed: press Authorise to sign in to your mailbox.")
+}
+
 /// RFC 6749 §5.2 and Microsoft's additions, as far as they decide anything.
 #[derive(Default)]
 struct Said<'a> {
@@ -224,7 +230,7 @@ fn decide(provider: &Provider, said: &Said<'_>) -> Box<Refusal> {
             .provider_code(said.code())
             .retry_after(verdict.wait_s),
         dead: said.error == "invalid_grant" && verdict.class == Class::User,
-        wrong_secret: said.error == "invalid_client",
+        wrong_credential: said.error == "invalid_client" || verdict.cause == "config.certificate",
         claims: (!said.claims.is_empty()).then(|| said.claims.to_owned()),
         description: printable(said.description, 400),
     })

@@ -101,7 +101,7 @@ fn identity(provider: &Provider, claims: Claims) -> Identity {
     let is_name = |name: &String| !name.trim().is_empty();
     let issuer = match &provider.issuer {
         IssuerRule::Exact(issuer) => issuer.clone(),
-        IssuerRule::Entra { .. } => claims.iss,
+        IssuerRule::Entra { .. } | IssuerRule::Unknown => claims.iss,
     };
     Identity {
         issuer,
@@ -120,6 +120,8 @@ fn check_issuer(provider: &Provider, claims: &Claims) -> Result<()> {
                 && provider.issuer.accepts(&format!("https://{}", claims.iss), None);
             old_form || provider.issuer.accepts(&claims.iss, None)
         }
+        // Nobody asked for this token.
+        IssuerRule::Unknown => false,
         // The template needs to know which tenant it is filled with.
         IssuerRule::Entra { .. } => {
             claims.tid.as_deref().is_some_and(|tid| provider.issuer.accepts(&claims.iss, Some(tid)))

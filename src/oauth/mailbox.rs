@@ -121,13 +121,13 @@ pub fn pop_refusal(provider: Option<&Provider>, seen: &PopRefusal<'_>) -> Error 
             "The sign-in is right, the mailbox refuses: POP is off for it (Set-CASMailbox -PopEnabled $true), the \
              user name is another mailbox's, or it is not in Exchange Online. The administrator can see which.",
         ),
-        Some(Profile::Google | Profile::Generic) if seen.token_age_s < FRESH_S => error(
+        Some(_) if seen.token_age_s < FRESH_S => error(
             Status::Policy,
             "mailbox.refused",
             "A fresh sign-in was refused by the mail server: check the mailbox's user name and that POP is enabled \
              for it.",
         ),
-        Some(Profile::Google | Profile::Generic) => error(
+        Some(_) => error(
             Status::Consent,
             "consent.refused_by_server",
             "The mail server no longer takes the sign-in. Sign in again.",

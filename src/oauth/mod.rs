@@ -1,11 +1,15 @@
 //! OAuth 2.0 for mail: requests built, answers read, causes named. No I/O, no clock, no randomness.
 
 mod aadsts;
+pub mod assertion;
 pub mod authorize;
 pub mod callback;
 mod causes;
+pub mod certificate;
+pub mod credential;
 pub mod device;
 pub mod diagnosis;
+pub mod discovery;
 pub mod identity;
 mod mailbox;
 mod profile;

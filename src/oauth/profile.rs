@@ -1,8 +1,9 @@
 //! The providers that are known to OAuth, as data: everything here is a default that the configuration may override.
 //!
-//! PROTOCOL.md A.1, A.3, C.1. Sovereign clouds are the same profile with another `authority`, `scopes` and `servers`.
+//! PROTOCOL.md A.1 to A.3, C.1: what is verified there, and nothing else.
 
 use super::provider::{ClientAuthentication, MechanismRule, Profile};
+use crate::config::Cloud;
 
 /// Stands for the configured authority and tenant in the addresses below.
 pub const AUTHORITY: &str = "{authority}";
@@ -12,7 +13,7 @@ pub struct Defaults {
     /// Empty: no such thing at this provider.
     pub authority: &'static str,
     pub tenant: &'static str,
-    /// Empty: the operator must name it.
+    /// Empty: the operator must name it, or the issuer by whose metadata it is found.
     pub authorize: &'static str,
     pub token: &'static str,
     pub admin_consent: &'static str,
@@ -31,16 +32,37 @@ pub struct Defaults {
     pub login_delay_s: u32,
 }
 
-pub fn of(profile: Profile) -> &'static Defaults {
+pub fn of(profile: Profile, cloud: Cloud) -> &'static Defaults {
     match profile {
+        Profile::Microsoft365 if cloud == Cloud::UsGovHigh => &US_GOV_HIGH,
         Profile::Microsoft365 => &MICROSOFT365,
         Profile::Outlook => &OUTLOOK,
         Profile::Google => &GOOGLE,
+        Profile::Yahoo => &YAHOO,
+        Profile::Aol => &AOL,
+        Profile::Fastmail => &FASTMAIL,
+        Profile::Comcast => &COMCAST,
         Profile::Generic => &GENERIC,
     }
 }
 
-static MICROSOFT365: Defaults = Defaults { tenant: "organizations", ..ENTRA };
+static MICROSOFT365: Defaults = WORK_ACCOUNTS;
+
+/// An application is registered in each cloud separately, and no token of one is good in another.
+static US_GOV_HIGH: Defaults = Defaults {
+    authority: "https://login.microsoftonline.us",
+    scopes: &[
+        "openid",
+        "profile",
+        "email",
+        "offline_access",
+        "https://outlook.office365.us/POP.AccessAsUser.All",
+    ],
+    app_scope: "https://outlook.office365.us/.default",
+    ..WORK_ACCOUNTS
+};
+
+const WORK_ACCOUNTS: Defaults = Defaults { tenant: "organizations", ..ENTRA };
 
 static OUTLOOK: Defaults = Defaults { tenant: "consumers", ..ENTRA };
 
@@ -66,7 +88,45 @@ static GOOGLE: Defaults = Defaults {
     login_delay_s: 300,
 };
 
-static GENERIC: Defaults = Defaults {
+// None of the next four publishes an issuer that is verified: it must be named where `openid` is asked for, and
+// without it the owner confirms who signed in.
+
+static YAHOO: Defaults = Defaults {
+    authorize: "https://api.login.yahoo.com/oauth2/request_auth",
+    token: "https://api.login.yahoo.com/oauth2/get_token",
+    scopes: &["mail-w"],
+    mechanism: MechanismRule::Xoauth2,
+    ..PLAIN
+};
+
+static AOL: Defaults = Defaults {
+    authorize: "https://api.login.aol.com/oauth2/request_auth",
+    token: "https://api.login.aol.com/oauth2/get_token",
+    scopes: &["mail-w"],
+    mechanism: MechanismRule::Xoauth2,
+    ..PLAIN
+};
+
+static FASTMAIL: Defaults = Defaults {
+    authorize: "https://api.fastmail.com/oauth/authorize",
+    token: "https://api.fastmail.com/oauth/refresh",
+    scopes: &["https://www.fastmail.com/dev/protocol-pop"],
+    mechanism: MechanismRule::Xoauth2,
+    ..PLAIN
+};
+
+static COMCAST: Defaults = Defaults {
+    authorize: "https://oauth.xfinity.com/oauth/authorize",
+    token: "https://oauth.xfinity.com/oauth/token",
+    scopes: &["https://email.comcast.net/", "profile", "openid"],
+    mechanism: MechanismRule::Xoauth2,
+    ..PLAIN
+};
+
+static GENERIC: Defaults = PLAIN;
+
+/// Knows nothing of its own.
+const PLAIN: Defaults = Defaults {
     authority: "",
     tenant: "",
     authorize: "",
@@ -76,7 +136,7 @@ static GENERIC: Defaults = Defaults {
     device: "",
     app_scope: "",
     issuer: "",
-    // What a server understands whose metadata does not say (RFC 8414 §2).
+    // What every server understands (RFC 6749 §2.3.1), its metadata saying so or not (RFC 8414 §2).
     client_authentication: ClientAuthentication::SecretBasic,
     scopes: &[],
     pop_scope_suffix: "",

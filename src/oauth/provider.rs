@@ -2,23 +2,27 @@
 //!
 //! `rules` makes one from the configuration; nothing else does.
 
+use std::sync::Arc;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-pub use super::rules::Loaded;
+use super::credential::Credential;
+pub use super::rules::{Loaded, LoadedCertificate};
 pub use crate::config::Profile;
 use crate::error::{Error, Result, Status};
-use crate::model::Identity;
-use crate::secret::Secret;
+use crate::model::{Identity, UnixTime};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Provider {
     pub id: String,
     pub realm: String,
     pub profile: Profile,
     pub issuer: IssuerRule,
-    pub authorize_endpoint: Url,
-    pub token_endpoint: Url,
+    /// `None`: found by the issuer's metadata (`discovery`), once in a while.
+    pub authorize_endpoint: Option<Url>,
+    /// The same.
+    pub token_endpoint: Option<Url>,
     pub admin_consent_endpoint: Option<Url>,
     /// RFC 7009; Microsoft has none.
     pub revocation_endpoint: Option<Url>,
@@ -28,9 +32,16 @@ pub struct Provider {
     /// `None`: an application gets no token of its own there.
     pub app_scope: Option<String>,
     pub client_id: String,
+    /// How a secret is sent.
     pub client_authentication: ClientAuthentication,
+    /// The operator said so; else metadata may say otherwise.
+    pub authentication_stated: bool,
     /// The first is tried first; the next ones on `invalid_client` (roll-over).
-    pub client_secrets: Vec<Secret>,
+    pub credentials: Arc<[Credential]>,
+    /// Every answer carries `iss` (RFC 9207 §3); one without it is another's.
+    pub answers_with_issuer: bool,
+    /// Whoever signs in belongs to the same organisation.
+    pub one_organisation: bool,
     /// As registered, byte for byte; may carry its own query.
     pub redirect_uri: String,
     pub response_mode: ResponseMode,
@@ -58,6 +69,29 @@ pub struct Provider {
 }
 
 impl Provider {
+    pub fn authorize_endpoint(&self) -> Result<&Url> {
+        self.authorize_endpoint.as_ref().ok_or_else(|| self.unlocated())
+    }
+
+    pub fn token_endpoint(&self) -> Result<&Url> {
+        self.token_endpoint.as_ref().ok_or_else(|| self.unlocated())
+    }
+
+    /// Whether its endpoints are yet to be found by its issuer.
+    pub fn is_to_be_discovered(&self) -> bool {
+        self.authorize_endpoint.is_none() || self.token_endpoint.is_none()
+    }
+
+    fn unlocated(&self) -> Error {
+        Error::bug(format!("the provider {:?} was used before its endpoints were found", self.id))
+    }
+
+    /// When each of its certificates ends, with its number in the configuration.
+    pub fn certificate_ends(&self) -> impl Iterator<Item = (usize, UnixTime)> {
+        // They stand first.
+        self.credentials.iter().enumerate().filter_map(|(at, one)| Some((at, one.not_after()?)))
+    }
+
     /// Whether a token of this provider may go there.
     pub fn allows(&self, host: &str, port: u16) -> bool {
         let host = host.trim_matches(['[', ']']);
@@ -100,6 +134,7 @@ impl Provider {
         match &self.issuer {
             IssuerRule::Exact(issuer) => issuer.clone(),
             IssuerRule::Entra { authority } => format!("{authority}/{TENANT_ID}/v2.0"),
+            IssuerRule::Unknown => String::new(),
         }
     }
 
@@ -125,6 +160,7 @@ impl IssuerRule {
     pub fn accepts(&self, issuer: &str, tenant: Option<&str>) -> bool {
         match self {
             IssuerRule::Exact(expected) => issuer == expected,
+            IssuerRule::Unknown => false,
             IssuerRule::Entra { authority } => issuer
                 .strip_prefix(authority.as_str())
                 .and_then(|rest| rest.strip_prefix('/'))
@@ -150,6 +186,8 @@ pub enum IssuerRule {
     Entra {
         authority: String,
     },
+    /// Nothing to compare with: an answer that names one is refused, and no id_token is asked for.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,18 @@
 //!
 //! A rule that is broken is told with the path of the member and what is expected; nothing is repaired silently.
 
+mod credentials;
 mod parameters;
 mod place;
 mod scopes;
 
+use std::fmt;
+
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::profile;
-use super::provider::{ClientAuthentication, DeviceFlow, MechanismRule, Provider, ResponseMode};
+use super::provider::{DeviceFlow, MechanismRule, Provider, ResponseMode};
 use super::redirect;
 use crate::config::ProviderConfig;
 use crate::error::{Error, Result, Status};
@@ -20,14 +24,28 @@ use place::Place;
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub client_secrets: Vec<Secret>,
+    /// As many as the configuration names, in its order.
+    pub certificates: Vec<LoadedCertificate>,
     pub extra_roots: Vec<Vec<u8>>,
+}
+
+/// DER of a certificate and of its private key.
+pub struct LoadedCertificate {
+    pub certificate: Vec<u8>,
+    pub private_key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for LoadedCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoadedCertificate(…)")
+    }
 }
 
 impl Provider {
     /// Fills what the configuration leaves open from its profile, and proves the whole.
     pub fn new(config: &ProviderConfig, loaded: Loaded) -> Result<Provider> {
         let rules = Rules { config };
-        let defaults = profile::of(config.profile);
+        let defaults = profile::of(config.profile, config.cloud);
         let place = Place::new(rules, defaults)?;
         let scopes = rules.scopes(defaults)?;
         let (authorize_parameters, prompts) = rules.authorize_parameters(defaults, &scopes)?;
@@ -41,13 +59,15 @@ impl Provider {
             id: config.id.clone(),
             realm: config.realm.clone(),
             profile: config.profile,
-            issuer: place.issuer()?,
-            authorize_endpoint: place.required(
+            issuer: place.issuer(&scopes)?,
+            one_organisation: place.is_one_organisation(),
+            answers_with_issuer: false,
+            authorize_endpoint: place.optional(
                 "authorize_endpoint",
                 &config.authorize_endpoint,
                 defaults.authorize,
             )?,
-            token_endpoint: place.required("token_endpoint", &config.token_endpoint, defaults.token)?,
+            token_endpoint: place.optional("token_endpoint", &config.token_endpoint, defaults.token)?,
             admin_consent_endpoint: place.admin_consent()?,
             revocation_endpoint: place.optional(
                 "revocation_endpoint",
@@ -67,13 +87,9 @@ impl Provider {
             )?,
             app_scope: rules.app_scope(defaults)?,
             client_id: config.client_id.clone(),
-            client_authentication: rules.choice(
-                "client_authentication",
-                &config.client_authentication,
-                defaults.client_authentication,
-                &[("post", ClientAuthentication::SecretPost), ("basic", ClientAuthentication::SecretBasic)],
-            )?,
-            client_secrets: rules.secrets(loaded.client_secrets)?,
+            client_authentication: rules.client_authentication(defaults)?,
+            authentication_stated: config.client_authentication.is_some(),
+            credentials: rules.credentials(loaded.certificates, loaded.client_secrets)?,
             redirect_uri: config.redirect_uri.clone(),
             response_mode: rules.choice(
                 "response_mode",
@@ -135,28 +151,10 @@ impl Rules<'_> {
             }
         }
     }
-
-    fn secrets(&self, secrets: Vec<Secret>) -> Result<Vec<Secret>> {
-        if secrets.is_empty() {
-            return self.broken("client_secret_files", "must name at least one file with the client secret");
-        }
-        for (at, secret) in secrets.iter().enumerate() {
-            if secret.is_empty() {
-                return self.broken(&format!("client_secret_files[{at}]"), "the file is empty");
-            }
-            if !is_printable(secret.expose()) {
-                return self.broken(
-                    &format!("client_secret_files[{at}]"),
-                    "the file must hold one line of printable ASCII: the secret's value",
-                );
-            }
-        }
-        Ok(secrets)
-    }
 }
 
 /// An address secrets may be sent to: https always, for loopback too.
-fn address(text: &str) -> std::result::Result<Url, String> {
+pub(super) fn address(text: &str) -> std::result::Result<Url, String> {
     if !is_printable(text) {
         return Err("must be printable ASCII".to_owned());
     }

@@ -13,6 +13,8 @@ use oauth2::{
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
+use super::assertion::JWT_BEARER;
+use super::credential::Proof;
 use super::diagnosis::{self, Refusal};
 use super::provider::{ClientAuthentication, Provider};
 use crate::error::{Error, Result, Status};
@@ -37,7 +39,8 @@ pub struct HttpAnswer {
 }
 
 /// Parameters of a request that are nobody's but the provider's.
-const CONFIDENTIAL: [&str; 5] = ["client_secret", "code", "code_verifier", "device_code", "refresh_token"];
+const CONFIDENTIAL: [&str; 6] =
+    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
 
 /// The secrets of a request, plain and as they are written there.
 pub fn confided(request: &HttpRequest) -> Vec<Secret> {
@@ -81,41 +84,45 @@ pub struct Token {
 /// Redeems a code, once, with the redirect URI it was asked with.
 pub fn redeem(
     provider: &Provider,
-    client_secret: &Secret,
+    proof: &Proof,
     code: &Secret,
     verifier: &Secret,
     redirect_uri: &str,
 ) -> Result<HttpRequest> {
     let redirect_uri = RedirectUrl::new(redirect_uri.to_owned())
         .map_err(|e| Error::bug(format!("a proved redirect URI does not parse: {e}")))?;
-    let client = client(provider, client_secret).set_redirect_uri(redirect_uri);
-    built(|keep| {
-        let _ = client
-            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
-            .add_extra_param("scope", provider.scope())
-            .request(&keep);
-    })
+    let client = client(provider, proof)?.set_redirect_uri(redirect_uri);
+    let mut request = client
+        .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
+        .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
+        .add_extra_param("scope", provider.scope());
+    for (name, value) in assertion(proof) {
+        request = request.add_extra_param(name, value);
+    }
+    built(|keep| drop(request.request(&keep)))
 }
 
 /// Asks for a new access token.
-pub fn refresh(provider: &Provider, client_secret: &Secret, refresh_token: &Secret) -> Result<HttpRequest> {
-    let client = client(provider, client_secret);
+pub fn refresh(provider: &Provider, proof: &Proof, refresh_token: &Secret) -> Result<HttpRequest> {
+    let client = client(provider, proof)?;
     let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
-    built(|keep| {
-        let _ = client
-            .exchange_refresh_token(&refresh_token)
-            .add_scopes(provider.scopes.iter().cloned().map(Scope::new))
-            .request(&keep);
-    })
+    let mut request = client
+        .exchange_refresh_token(&refresh_token)
+        .add_scopes(provider.scopes.iter().cloned().map(Scope::new));
+    for (name, value) in assertion(proof) {
+        request = request.add_extra_param(name, value);
+    }
+    built(|keep| drop(request.request(&keep)))
 }
 
 /// Asks for a token of the application itself (RFC 6749 §4.4.2).
-pub fn of_application(provider: &Provider, client_secret: &Secret, scope: &str) -> Result<HttpRequest> {
-    let client = client(provider, client_secret);
-    built(|keep| {
-        let _ = client.exchange_client_credentials().add_scope(Scope::new(scope.to_owned())).request(&keep);
-    })
+pub fn of_application(provider: &Provider, proof: &Proof, scope: &str) -> Result<HttpRequest> {
+    let client = client(provider, proof)?;
+    let mut request = client.exchange_client_credentials().add_scope(Scope::new(scope.to_owned()));
+    for (name, value) in assertion(proof) {
+        request = request.add_extra_param(name, value);
+    }
+    built(|keep| drop(request.request(&keep)))
 }
 
 /// Reads the answer to a request for `requested` scopes.
@@ -229,14 +236,28 @@ pub(super) type Client = BasicClient<
     oauth2::EndpointSet,
 >;
 
-pub(super) fn client(provider: &Provider, client_secret: &Secret) -> Client {
-    BasicClient::new(ClientId::new(provider.client_id.clone()))
-        .set_client_secret(ClientSecret::new(client_secret.expose().to_owned()))
-        .set_auth_type(match provider.client_authentication {
-            ClientAuthentication::SecretPost => AuthType::RequestBody,
-            ClientAuthentication::SecretBasic => AuthType::BasicAuth,
-        })
-        .set_token_uri(TokenUrl::from_url(provider.token_endpoint.clone()))
+pub(super) fn client(provider: &Provider, proof: &Proof) -> Result<Client> {
+    let client = BasicClient::new(ClientId::new(provider.client_id.clone()))
+        .set_token_uri(TokenUrl::from_url(provider.token_endpoint()?.clone()));
+    Ok(match proof {
+        Proof::Secret(secret, how) => {
+            client.set_client_secret(ClientSecret::new(secret.expose().to_owned())).set_auth_type(match how {
+                ClientAuthentication::SecretPost => AuthType::RequestBody,
+                ClientAuthentication::SecretBasic => AuthType::BasicAuth,
+            })
+        }
+        // `assertion` follows in the body, where the client's id stands too.
+        Proof::Assertion(_) => client.set_auth_type(AuthType::RequestBody),
+    })
+}
+
+/// The parameters an assertion is sent by.
+pub(super) fn assertion(proof: &Proof) -> impl Iterator<Item = (&'static str, &str)> {
+    let assertion = match proof {
+        Proof::Secret(..) => None,
+        Proof::Assertion(assertion) => Some(assertion.expose()),
+    };
+    assertion.into_iter().flat_map(|text| [("client_assertion_type", JWT_BEARER), ("client_assertion", text)])
 }
 
 /// The `oauth2` crate hands a finished request to its HTTP client; this one keeps it instead of sending it.

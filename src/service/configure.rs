@@ -14,6 +14,7 @@ use crate::engine::line::Line;
 use crate::engine::pump::Host;
 use crate::engine::settings::Settings;
 use crate::error::{Error, Result, Status};
+use crate::model::UnixTime;
 use crate::store::{Change, Desired};
 
 /// No mail passes through this call.
@@ -72,8 +73,29 @@ fn apply(call: Call, former: Option<Configured>) -> Result<Configured> {
             .field("advice", "another instance was given a later configuration; give this one the same")
             .warn(),
     }
+    tell_ends(&settings, applied.change, call.now());
     Ok(Configured { settings, number: applied.number })
 }
+
+/// Certificates that end soon, or ended: the provider will refuse them, this library does not.
+fn tell_ends(settings: &Settings, change: Change, now: UnixTime) {
+    for provider in settings.providers() {
+        for (at, end) in provider.certificate_ends() {
+            let line = Line::new("certificate_ends")
+                .field("provider", &provider.id)
+                .field("certificate", at)
+                .field("in_days", i128::from(end).saturating_sub(i128::from(now)).div_euclid(DAY_S));
+            if i128::from(end) - i128::from(now) <= SOON_S {
+                line.field("advice", "register a new certificate, and list it beside this one").warn();
+            } else if change == Change::Written {
+                line.info();
+            }
+        }
+    }
+}
+
+const DAY_S: i128 = 86_400;
+const SOON_S: i128 = 30 * DAY_S;
 
 fn stop_if_cancelled(cancel: &AtomicBool) -> Result<()> {
     if cancel.load(Ordering::Acquire) {

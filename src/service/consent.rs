@@ -3,6 +3,7 @@
 //! What a browser brings back is believed only with the session it was begun in, once, from the provider that was
 //! asked; and nothing becomes active before the name that signed in is the configured one or the owner said yes (I14).
 
+mod admin;
 mod answer;
 mod confirm;
 mod connect;
@@ -14,9 +15,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zeroize::Zeroize;
 
-use super::{Instance, rights};
+use super::{Instance, SHORT, rights};
 use crate::config::words;
 use crate::engine::call::Call;
+use crate::engine::discovery;
 use crate::engine::line::Line;
 use crate::engine::pump::Host;
 use crate::error::{Error, Result, Status};
@@ -24,7 +26,7 @@ use crate::model::{Actor, TokenSource, UnixTime};
 use crate::oauth::authorize::{self, FRESH_BYTES, Fresh, Wish, look_up_key};
 use crate::oauth::callback::{self, Callback};
 use crate::oauth::provider::Provider;
-use crate::store::{AccountRow, Consent, TakenConsent};
+use crate::store::{AccountRow, Consent, Store, TakenConsent};
 use answer::Answered;
 
 pub struct AuthorizeRequest<'a> {
@@ -53,7 +55,12 @@ impl Instance {
         let actor = words::actor(request.actor)?;
         words::account_id(request.account)?;
         let session = session_key(request.session)?;
-        self.run(host, |call| async move { begin(&call, &actor, session, request).await })
+        let work = |call| async move { begin(&call, &actor, session, request).await };
+        // Only where it may have to ask an issuer for its endpoints does it wait for the network.
+        if self.settings()?.discovers() {
+            return self.run_long(host, SHORT, work);
+        }
+        self.run(host, work)
     }
 
     /// The JSON is there whenever the arguments were accepted, whatever the status.
@@ -180,12 +187,12 @@ async fn begin(
             force_consent: request.force_consent,
             claims: row.state.claims.as_deref(),
         };
-        authorize::url(&provider, &wish, &fresh)?
+        authorize::url(&*discovery::located(call, &provider).await?, &wish, &fresh)?
     };
     let now = call.now();
     let consent = Consent {
         state: look_up_key(fresh.state.expose()),
-        session,
+        session: if request.admin_consent { admin::no_session() } else { session },
         account: row.account.id.clone(),
         actor: actor.clone(),
         provider: provider.id.clone(),
@@ -196,7 +203,7 @@ async fn begin(
         admin: request.admin_consent,
         device: None,
         created_at: now,
-        expires_at: now + CONSENT_S,
+        expires_at: now + if request.admin_consent { admin::ADMIN_CONSENT_S } else { CONSENT_S },
     };
     call.with_store(move |store| {
         store.sweep_consents(now)?;
@@ -230,9 +237,9 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     let state = look_up_key(callback.state().expose());
     let now = call.now();
     let consent = match take(call, state, session, now).await {
-        Ok(TakenConsent::Taken(consent)) => consent,
-        Ok(TakenConsent::Answered(before)) => return Answered::repeat(&before),
-        Ok(other) => return Answered::failed(not_taken(&other)),
+        Ok((TakenConsent::Taken(consent), _)) => consent,
+        Ok((TakenConsent::Answered(before), _)) => return Answered::repeat(&before),
+        Ok((other, limit)) => return Answered::failed(not_taken(&other, limit)),
         Err(error) => return Answered::failed(error),
     };
     let answered = conclude(call, &consent, &callback, now).await;
@@ -246,13 +253,19 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     answered
 }
 
-/// A browser that sends the same answer twice at once waits with the second one for what comes of the first.
-async fn take(call: &Call, state: [u8; 32], session: [u8; 32], now: UnixTime) -> Result<TakenConsent> {
+/// A browser that sends the same answer twice at once waits with the second one for what comes of the first. With how
+/// long such a consent lives.
+async fn take(
+    call: &Call,
+    state: [u8; 32],
+    session: [u8; 32],
+    now: UnixTime,
+) -> Result<(TakenConsent, &'static str)> {
     let patience = Duration::from_secs(u64::from(call.settings.config.timeouts.https_s) + 5);
     let give_up = Instant::now() + patience;
     loop {
-        let taken = call.with_store(move |store| store.take_consent(&state, &session, now)).await?;
-        if !matches!(taken, TakenConsent::Unanswered) || Instant::now() >= give_up {
+        let taken = call.with_store(move |store| take_now(store, &state, &session, now)).await?;
+        if !matches!(taken.0, TakenConsent::Unanswered) || Instant::now() >= give_up {
             return Ok(taken);
         }
         call.deadline
@@ -261,6 +274,19 @@ async fn take(call: &Call, state: [u8; 32], session: [u8; 32], now: UnixTime) ->
                 Ok(())
             })
             .await?;
+    }
+}
+
+/// Bound to its session; an administrator's consent to nothing but its state.
+fn take_now(
+    store: &dyn Store,
+    state: &[u8; 32],
+    session: &[u8; 32],
+    now: UnixTime,
+) -> Result<(TakenConsent, &'static str)> {
+    match store.take_consent(state, session, now)? {
+        TakenConsent::Unknown => Ok((store.take_consent(state, &admin::no_session(), now)?, "seven days")),
+        taken => Ok((taken, "15 minutes")),
     }
 }
 
@@ -273,12 +299,12 @@ async fn conclude(call: &Call, consent: &Consent, callback: &Callback, now: Unix
 }
 
 /// A stranger is told the same whatever is wrong with his session or state.
-fn not_taken(taken: &TakenConsent) -> Error {
+fn not_taken(taken: &TakenConsent, limit: &str) -> Error {
     let refuse = |cause, what: &str, advice: &str| Error::new(Status::Callback, cause, what).advice(advice);
     match taken {
         TakenConsent::Expired => refuse(
             "callback.expired",
-            "the sign-in took longer than 15 minutes",
+            &format!("the sign-in took longer than {limit}"),
             "Please start the sign-in again from your mailbox settings.",
         ),
         TakenConsent::Unanswered => refuse(

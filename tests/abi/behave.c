@@ -143,6 +143,7 @@ static void all_answer(int32_t status) {
     CHECK(mp.handle_callback(m, &got, &json_out, &err) == status && json_out == NULL);
     CHECK(mp.fetch_once(m, &what, &sink, &report, &err) == status && report.bytes == 77);
     CHECK(mp.fetch_once(m, &what, &sink, NULL, NULL) == status);
+    CHECK(mp.check(m, &what, &out, &err) == status && out == NULL);
 }
 
 /* ---- arguments ---- */
@@ -216,6 +217,11 @@ static void nulls(void) {
     CHECK(mp.fetch_once(m, &what, &lacking, NULL, &err) == no);
     lacking = sink, lacking.abort = NULL;
     CHECK(mp.fetch_once(m, &what, &lacking, NULL, &err) == no);
+    CHECK(mp.check(m, NULL, &out, &err) == no && mp.check(m, &what, NULL, &err) == no);
+    what.account = "";
+    CHECK(mp.check(m, &what, &out, &err) == no);
+    what.account = NULL, what.actor = NULL;
+    CHECK(mp.check(m, &what, &out, &err) == no);
     CHECK(out == NULL);
 }
 
@@ -249,7 +255,8 @@ static int32_t with(int kind, struct longer *it) {
     case 4: status = mp.fetch_once(m, &it->is.what, &sink, NULL, &err); break;
     case 5: status = mp.fetch_once(m, &what, &it->is.sink, NULL, &err); break;
     case 6: status = mp.fetch_once(m, &what, &sink, &it->is.report, &err); break;
-    default: status = mp.configure(m, "{}", &it->is.err); break;
+    case 7: status = mp.configure(m, "{}", &it->is.err); break;
+    default: status = mp.check(m, &it->is.what, &out, &err); break;
     }
     mp.destroy(made);
     mp.free(out);
@@ -288,7 +295,14 @@ static void sizes(void) {
     }
     memset(&it, 0, sizeof it);
     it.is.what.struct_size = sizeof it.is.what, it.is.what.reserved = 1;
-    CHECK(with(4, &it) == MULTIPOP_E_ABI);
+    CHECK(with(4, &it) == MULTIPOP_E_ABI && with(8, &it) == MULTIPOP_E_ABI);
+    /* The same struct, other flags. */
+    it.is.what.reserved = 0, it.is.what.flags = MULTIPOP_FETCH_DRY_RUN;
+    CHECK(with(4, &it) == MULTIPOP_E_ABI && with(8, &it) == MULTIPOP_E_ARGUMENT);
+    it.is.what.flags = MULTIPOP_FETCH_NOW;
+    CHECK(with(4, &it) == MULTIPOP_E_ARGUMENT && with(8, &it) == MULTIPOP_E_ABI);
+    it.is.what.flags = 0, it.is.what.struct_size -= 1;
+    CHECK(with(8, &it) == MULTIPOP_E_ABI);
 }
 
 static void text(void) {
@@ -322,6 +336,7 @@ static void text(void) {
 }
 
 static void unconfigured(void) {
+    char *text = NULL;
     multipop_report_t report = MULTIPOP_REPORT_INIT;
     multipop_fetch_t what = MULTIPOP_FETCH_INIT;
     multipop_sink_t sink = a_sink();
@@ -331,6 +346,8 @@ static void unconfigured(void) {
     CHECK(accounts() == MULTIPOP_OK && err.status == 0 && err.cause[0] == 0 && err.message[0] == 0);
     CHECK(mp.fetch_once(m, &what, &sink, &report, &err) == MULTIPOP_OK);
     CHECK(report.accounts_tried == 0 && report.next_due_s == MULTIPOP_NEVER && report.more == 0);
+    CHECK(mp.check(m, &what, &text, &err) == MULTIPOP_OK && strstr(text, "\"accounts\":[]") != NULL);
+    mp.free(text);
 }
 
 /* ---- calls inside calls ---- */

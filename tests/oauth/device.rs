@@ -1,10 +1,7 @@
 //! Consent on another device: begun by the operator, asked about in its time, concluded as a callback is (RFC 8628).
 
-use multipop::config::ProviderConfig;
 use multipop::error::{Error, Result, Status};
 use multipop::model::EventKind;
-use multipop::oauth::device;
-use multipop::oauth::token::HttpRequest;
 use multipop::service::Instance;
 use multipop::service::consent::AuthorizeRequest;
 use multipop::store::GrantSlot;
@@ -12,13 +9,12 @@ use multipop_host::mock::idp::{At, Fault, OAuthError, What};
 use serde_json::{Value, json};
 
 use super::world::{ALICE, BOB, Listener, OTHER_SESSION, SESSION, World};
-use super::{generic, provider, secret};
 
-fn operator(world: &World) -> AuthorizeRequest<'static> {
+pub fn operator(world: &World) -> AuthorizeRequest<'static> {
     AuthorizeRequest { actor: "*", ..world.ask() }
 }
 
-fn begin_as(world: &World, request: &AuthorizeRequest<'_>) -> Result<Value> {
+pub fn begin_as(world: &World, request: &AuthorizeRequest<'_>) -> Result<Value> {
     let json = world.instance.device_begin(&mut Listener::default(), request)?;
     Ok(serde_json::from_str(&json).unwrap())
 }
@@ -68,46 +64,6 @@ fn next_poll(world: &World, what: What) -> Polled {
 
 fn answers(world: &World, error: &str) -> Polled {
     next_poll(world, What::Error(OAuthError::new(error)))
-}
-
-#[test]
-fn both_requests_authenticate_the_client_and_name_each_parameter_once() {
-    let code = secret("the device's+code");
-    for (authentication, in_body) in [("post", true), ("basic", false)] {
-        let provider = provider(&ProviderConfig {
-            client_authentication: Some(authentication.into()),
-            device_endpoint: Some("https://id.example.com/device".into()),
-            ..generic()
-        });
-        let client_secret = &provider.client_secrets[0];
-        let begin = device::begin(&provider, client_secret).unwrap();
-        let poll = device::poll(&provider, client_secret, &code).unwrap();
-        assert_eq!(begin.uri(), "https://id.example.com/device");
-        assert_eq!(poll.uri(), "https://id.example.com/token");
-        let pairs = |request: &HttpRequest| -> Vec<(String, String)> {
-            let mut pairs: Vec<_> = url::form_urlencoded::parse(request.body()).into_owned().collect();
-            pairs.sort();
-            pairs
-        };
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut client = Vec::new();
-        if in_body {
-            client = vec![pair("client_id", "client-1"), pair("client_secret", client_secret.expose())];
-        }
-        let with = |more: Vec<(String, String)>| {
-            let mut all: Vec<_> = client.iter().cloned().chain(more).collect();
-            all.sort();
-            all
-        };
-        assert_eq!(pairs(&begin), with(vec![pair("scope", "openid offline_access mail")]));
-        let grant = "urn:ietf:params:oauth:grant-type:device_code";
-        let asked = with(vec![pair("device_code", code.expose()), pair("grant_type", grant)]);
-        assert_eq!(pairs(&poll), asked);
-        for request in [&begin, &poll] {
-            assert_eq!(request.method(), "POST");
-            assert_eq!(request.headers().contains_key("authorization"), !in_body);
-        }
-    }
 }
 
 #[test]
@@ -350,53 +306,6 @@ fn the_code_of_an_earlier_begin_is_forgotten() {
     world.idp.enter_code(&first, BOB, true).unwrap();
     assert_eq!(poll(&world).cause(), "device.pending");
     assert!(world.grant(GrantSlot::Pending).is_none());
-}
-
-#[test]
-fn bad_answers_to_a_begin_are_refused_by_name() {
-    let world = World::entra();
-    let told = |members: Value| What::Status { code: 200, headers: Vec::new(), body: members.to_string() };
-    let good = json!({
-        "device_code": "d", "user_code": "ABCD-EFGH", "verification_uri": "https://id.example.com/device",
-        "expires_in": 900,
-    });
-    let with = |name: &str, value: Value| {
-        let mut changed = good.clone();
-        changed[name] = value;
-        told(changed)
-    };
-    for (what, cause) in [
-        (told(json!([])), "provider.not_json"),
-        (What::html(200), "provider.not_json"),
-        (with("device_code", json!("")), "provider.device_answer"),
-        (with("device_code", json!("a b")), "provider.device_answer"),
-        (with("user_code", json!(7)), "provider.device_answer"),
-        (with("user_code", json!("A\u{1b}[2J")), "provider.device_answer"),
-        (with("verification_uri", json!("http://id.example.com/device")), "provider.device_answer"),
-        (with("verification_uri_complete", json!("javascript:alert(1)")), "provider.device_answer"),
-        (with("expires_in", json!("soon")), "provider.device_answer"),
-        (with("interval", json!(-1)), "provider.device_answer"),
-        (What::Error(OAuthError::new("unauthorized_client")), "config.client"),
-        (What::Error(OAuthError::aadsts(7_000_215)), "config.client_secret"),
-        (What::Close, "provider.unreachable"),
-        (What::Huge(100_000), "provider.too_long"),
-        (What::Redirect("https://127.0.0.1:1/".into()), "provider.redirect"),
-    ] {
-        world.idp.change(|s| s.faults = vec![Fault::new(At::Device, what.clone())]);
-        assert_eq!(begin_as(&world, &operator(&world)).unwrap_err().cause, cause, "{what:?}");
-    }
-    // Numbers as text, a message with the secret in it, and the older name of the address.
-    let mut odd = good.clone();
-    odd["verification_url"] = odd["verification_uri"].take();
-    odd.as_object_mut().unwrap().remove("verification_uri");
-    odd["expires_in"] = json!("600");
-    odd["interval"] = json!("7");
-    odd["device_code"] = json!("device-code-of-tests");
-    odd["message"] = json!("enter ABCD-EFGH, not device-code-of-tests");
-    world.idp.change(|s| s.faults = vec![Fault::new(At::Device, told(odd))]);
-    let begun = begin_as(&world, &operator(&world)).unwrap();
-    assert_eq!((&begun["expires_in_s"], &begun["interval_s"]), (&json!(600), &json!(7)));
-    assert!(!begun.to_string().contains("device-code-of-tests"), "{begun}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn the_error_decides_where_no_number_is_known() {
         assert_eq!((refusal.error.status, refusal.dead), (status, dead), "{error}");
         assert_eq!(refusal.error.provider_code, error);
         assert!(!refusal.error.advice.is_empty());
-        assert_eq!(refusal.wrong_secret, error == "invalid_client");
+        assert_eq!(refusal.wrong_credential, error == "invalid_client");
         let unknown = numbered(error, 123_456_789);
         assert_eq!((unknown.error.status, unknown.dead), (status, dead), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Every rule a provider is refused for, and what its profile fills in.
 
-use multipop::config::ProviderConfig;
+use multipop::config::{Cloud, ProviderConfig};
 use multipop::error::Status;
 use multipop::oauth::provider::{DeviceFlow, IssuerRule, Loaded, Profile, Provider};
 
@@ -23,7 +23,7 @@ fn with(profile: Profile, change: impl FnOnce(&mut ProviderConfig)) -> ProviderC
 fn a_profile_fills_what_is_left_open() {
     let p = provider(&config(Profile::Microsoft365));
     assert_eq!(
-        p.authorize_endpoint.as_str(),
+        p.authorize_endpoint().unwrap().as_str(),
         "https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize"
     );
     assert_eq!(
@@ -34,7 +34,7 @@ fn a_profile_fills_what_is_left_open() {
     assert_eq!(p.revocation_endpoint, None);
 
     let p = provider(&config(Profile::Outlook));
-    assert!(p.token_endpoint.as_str().contains("/consumers/oauth2/v2.0/token"));
+    assert!(p.token_endpoint().unwrap().as_str().contains("/consumers/oauth2/v2.0/token"));
     assert_eq!(p.admin_consent_endpoint, None);
 
     let p = provider(&config(Profile::Google));
@@ -68,8 +68,13 @@ fn every_endpoint_can_be_overridden_and_a_sovereign_cloud_is_an_authority() {
         c.servers = vec![("outlook.office365.us".into(), 995), ("::1".into(), 9950)];
         c.token_endpoint = Some("https://proxy.example.com/token".into());
     }));
-    assert!(p.authorize_endpoint.as_str().starts_with("https://login.microsoftonline.us/organizations/"));
-    assert_eq!(p.token_endpoint.as_str(), "https://proxy.example.com/token");
+    assert!(
+        p.authorize_endpoint()
+            .unwrap()
+            .as_str()
+            .starts_with("https://login.microsoftonline.us/organizations/")
+    );
+    assert_eq!(p.token_endpoint().unwrap().as_str(), "https://proxy.example.com/token");
     assert!(p.issuer.accepts(&format!("https://login.microsoftonline.us/{TENANT}/v2.0"), Some(TENANT)));
     assert!(p.allows("::1", 9950) && p.allows("[::1]", 9950));
 }
@@ -152,8 +157,13 @@ fn redirect_uris_keep_the_rules_of_their_provider() {
 fn a_generic_provider_names_everything_itself() {
     provider(&generic());
     refused(with(Profile::Generic, |c| c.issuer = None), "issuer", "missing");
-    refused(with(Profile::Generic, |c| c.authorize_endpoint = None), "authorize_endpoint", "missing");
-    refused(with(Profile::Generic, |c| c.token_endpoint = None), "token_endpoint", "missing");
+    assert!(!provider(&generic()).is_to_be_discovered());
+    for leave_out in [
+        |c: &mut ProviderConfig| c.authorize_endpoint = None,
+        |c: &mut ProviderConfig| c.token_endpoint = None,
+    ] {
+        assert!(provider(&with(Profile::Generic, leave_out)).is_to_be_discovered());
+    }
     refused(with(Profile::Generic, |c| c.tenant = Some("x".into())), "tenant", "Microsoft");
     refused(
         with(Profile::Generic, |c| c.issuer = Some("https://id.example.com/{tenantid}/v2.0".into())),
@@ -204,7 +214,7 @@ fn i03_a_secret_file_that_is_no_secret_is_refused_without_showing_it() {
     for secrets in [vec![], vec![""], vec!["ok", "two words"]] {
         let loaded = Loaded {
             client_secrets: secrets.iter().map(|s| super::secret(s)).collect(),
-            extra_roots: Vec::new(),
+            ..Loaded::default()
         };
         let error = Provider::new(&config(Profile::Google), loaded).err().unwrap();
         assert!(error.message.starts_with("providers.p.client_secret_files"), "{}", error.message);
@@ -228,10 +238,67 @@ fn a_code_and_an_application_s_token_are_asked_for_where_the_profile_says() {
     let of_cloud = "https://outlook.office365.us/.default";
     let cloud = ProviderConfig { app_scope: Some(of_cloud.into()), ..own };
     assert_eq!(provider(&cloud).app_scope.as_deref(), Some(of_cloud));
+    let us_gov = ProviderConfig { cloud: Cloud::UsGovHigh, app_scope: None, ..cloud.clone() };
+    assert_eq!(provider(&us_gov).app_scope.as_deref(), Some(of_cloud));
     let cloud_of_many = ProviderConfig { tenant: None, ..cloud.clone() };
     assert_eq!(provider(&cloud_of_many).app_scope, None);
     for wrong in ["https://outlook.office.com/POP.AccessAsUser.All", "two scopes/.default", "a\"/.default"] {
         let error = prove(&ProviderConfig { app_scope: Some(wrong.into()), ..cloud.clone() }).unwrap_err();
         assert!(error.message.contains("app_scope"), "{wrong}: {error}");
     }
+}
+
+#[test]
+fn only_a_provider_that_names_nobody_needs_no_issuer() {
+    let silent = with(Profile::Generic, |c| {
+        c.issuer = None;
+        c.scopes = Some(vec!["mail".into()]);
+    });
+    let p = provider(&silent);
+    assert_eq!(p.issuer, IssuerRule::Unknown);
+    assert!(!p.issuer.accepts("", None) && !p.issuer.accepts("https://id.example.com", None));
+    refused(ProviderConfig { token_endpoint: None, ..silent }, "issuer", "missing");
+}
+
+#[test]
+fn what_is_verified_of_other_providers_is_a_profile() {
+    for (profile, host, scope) in [
+        (Profile::Yahoo, "pop.mail.yahoo.com", "mail-w"),
+        (Profile::Aol, "pop.aol.com", "mail-w"),
+        (Profile::Fastmail, "pop.fastmail.com", "https://www.fastmail.com/dev/protocol-pop"),
+    ] {
+        let p = provider(&config(profile));
+        assert!(p.allows(host, 995) && p.asks_for(scope) && !p.expects_refresh_token(), "{profile:?}");
+        assert_eq!((p.issuer.clone(), p.is_to_be_discovered()), (IssuerRule::Unknown, false));
+    }
+    refused(config(Profile::Comcast), "issuer", "openid");
+    let p = provider(&with(Profile::Comcast, |c| c.issuer = Some("https://oauth.xfinity.com".into())));
+    assert!(p.allows("pop.comcast.net", 995) && p.asks_for("https://email.comcast.net/"));
+}
+
+#[test]
+fn the_cloud_of_the_us_government_is_one_word() {
+    let p = provider(&with(Profile::Microsoft365, |c| {
+        c.cloud = Cloud::UsGovHigh;
+        c.servers = Profile::Microsoft365
+            .servers(Cloud::UsGovHigh)
+            .iter()
+            .map(|(h, n)| ((*h).to_owned(), *n))
+            .collect();
+    }));
+    let address = "https://login.microsoftonline.us/organizations/oauth2/v2.0/token";
+    assert_eq!(p.token_endpoint().unwrap().as_str(), address);
+    assert!(p.allows("outlook.office365.us", 995) && !p.allows("outlook.office365.com", 995));
+    assert!(p.asks_for("https://outlook.office365.us/POP.AccessAsUser.All"));
+    assert!(p.grants_pop("https://outlook.office365.us/POP.AccessAsUser.All"));
+}
+
+#[test]
+fn personal_mailboxes_have_a_tenant_of_their_own() {
+    for tenant in ["organizations", "contoso.example", TENANT] {
+        refused(with(Profile::Outlook, |c| c.tenant = Some(tenant.into())), "tenant", "microsoft365");
+    }
+    let of = |tenant: &str| provider(&with(Profile::Microsoft365, |c| c.tenant = Some(tenant.into())));
+    assert!(of("contoso.example").one_organisation && of(TENANT).one_organisation);
+    assert!(!of("organizations").one_organisation && !of("common").one_organisation);
 }

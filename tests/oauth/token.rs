@@ -7,7 +7,7 @@ use multipop::oauth::provider::Provider;
 use multipop::oauth::token::{HttpAnswer, HttpRequest, Token, read_token, redeem, refresh};
 use serde_json::{Value, json};
 
-use super::{NOW, config, generic, microsoft, provider, secret};
+use super::{NOW, by_secret, config, generic, microsoft, provider, secret};
 
 fn form(request: &HttpRequest) -> Vec<(String, String)> {
     url::form_urlencoded::parse(request.body()).into_owned().collect()
@@ -30,9 +30,10 @@ fn with(change: Value) -> Result<Token, Box<Refusal>> {
 fn a_code_is_redeemed_with_everything_it_was_asked_with() {
     let p = microsoft();
     let request =
-        redeem(&p, &secret("a~b+c/&="), &secret("CODE"), &secret("VERIFIER"), &p.redirect_uri).unwrap();
+        redeem(&p, &by_secret(&p, "a~b+c/&="), &secret("CODE"), &secret("VERIFIER"), &p.redirect_uri)
+            .unwrap();
     assert_eq!(request.method(), "POST");
-    assert_eq!(request.uri().to_string(), p.token_endpoint.as_str());
+    assert_eq!(request.uri().to_string(), p.token_endpoint().unwrap().as_str());
     assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
     let mut form = form(&request);
     form.sort();
@@ -55,7 +56,7 @@ fn a_refresh_sends_the_scope_and_basic_encodes_id_and_secret_first() {
     let mut config = generic();
     config.client_id = "id:1".into();
     let p = provider(&config);
-    let request = refresh(&p, &secret("a b%"), &secret("RT")).unwrap();
+    let request = refresh(&p, &by_secret(&p, "a b%"), &secret("RT")).unwrap();
     let form = form(&request);
     assert!(form.contains(&("refresh_token".into(), "RT".into())));
     assert!(form.contains(&("scope".into(), "openid offline_access mail".into())));

@@ -1,5 +1,7 @@
 //! One instance beside the mock provider: a store of its own, a clock that is given, a host that remembers.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -123,13 +125,7 @@ impl World {
             idp.change(|s| drop(s.users.insert(name.to_owned(), user)));
         }
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-            path
-        };
+        let file = |name: &str, text: &str| write(&folder, name, text);
         let mut p = provider(idp.base());
         p["client_id"] = json!(idp::Client::ID);
         p["client_secret_files"] = json!([file("secret", idp::Client::SECRET)]);
@@ -159,7 +155,23 @@ impl World {
     }
 
     pub fn configure(&self) {
-        self.instance.configure(&mut Listener::default(), &self.json.to_string()).unwrap();
+        self.try_configure().0.unwrap();
+    }
+
+    /// With the lines of the log.
+    pub fn try_configure(&self) -> (Result<()>, Vec<String>) {
+        let mut listener = Listener::default();
+        let done = self.instance.configure(&mut listener, &self.json.to_string());
+        (done, listener.lines)
+    }
+
+    /// The only provider, as configured.
+    pub fn provider(&mut self) -> &mut Value {
+        &mut self.json["providers"]["p"]
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        write(&self.folder, name, text)
     }
 
     /// Another process on the same store.
@@ -228,6 +240,14 @@ impl World {
     ) -> Result<T> {
         call(&self.settings(), self.clock.clone(), work)
     }
+}
+
+/// A file only its owner may read.
+fn write(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }
 
 /// Runs engine code as a call of its own.

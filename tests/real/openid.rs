@@ -37,9 +37,19 @@ struct Running {
 
 impl OpenIdProvider {
     pub fn start(dir: &Path, pki: &Pki, access_token_life_s: u32) -> OpenIdProvider {
+        OpenIdProvider::start_with(dir, pki, access_token_life_s, None)
+    }
+
+    /// With one more client registered.
+    pub fn start_with(
+        dir: &Path,
+        pki: &Pki,
+        access_token_life_s: u32,
+        client: Option<Value>,
+    ) -> OpenIdProvider {
         let port = free_port();
         let state_file = dir.join("provider-state.json");
-        let config = json!({
+        let mut config = json!({
             "port": port,
             "certificate_file": pki.certificate_file,
             "key_file": pki.key_file,
@@ -71,6 +81,7 @@ impl OpenIdProvider {
                 "redirect_uris": [],
             }],
         });
+        config["clients"].as_array_mut().expect("a list").extend(client);
         let config_file = dir.join("provider.json");
         write_secret(&config_file, config.to_string().as_bytes());
         let client_secret_file = dir.join("client-secret");

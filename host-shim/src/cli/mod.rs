@@ -10,6 +10,7 @@ use multipop_host::library::{Level, Load};
 
 mod accounts;
 mod authorize;
+mod check;
 mod console;
 mod demo;
 mod fetch;
@@ -75,6 +76,8 @@ enum Command {
     Accounts(accounts::Accounts),
     /// Connect an account: the user signs in at the provider and consents
     Authorize(authorize::Authorize),
+    /// Say of each step of a fetch whether it works, what is wrong first, and who can mend it
+    Check(check::Check),
     /// Fetch what is due, or one account, into a Maildir or to an LMTP server
     Fetch(fetch::Fetch),
 }
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Key(command) => command.run(&console),
         Command::Accounts(command) => command.run(&cli.common, &console),
         Command::Authorize(command) => command.run(&cli.common, &console),
+        Command::Check(command) => command.run(&cli.common, &console),
         Command::Fetch(command) => command.run(&cli.common, &console),
     };
     match done {

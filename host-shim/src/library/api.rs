@@ -49,6 +49,8 @@ pub struct Api {
     pub(super) cancel: unsafe extern "C" fn(Handle),
     pub(super) free: unsafe extern "C" fn(*mut c_char),
     pub(super) destroy: unsafe extern "C" fn(Handle),
+    /// Since 1.1.
+    pub(super) check: Option<unsafe extern "C" fn(Handle, *const abi::Fetch, TextOut, ErrorOut) -> Status>,
     /// `None`: mapped for good.
     pub(super) _mapped: Option<Arc<Library>>,
 }
@@ -92,7 +94,8 @@ impl Api {
     }
 }
 
-/// The functions of ABI 1.0, handed to the macro that fetches them.
+/// The functions of ABI 1.0, then those of later versions, which an older library lacks; handed to the macro that
+/// fetches them.
 macro_rules! every_function {
     ($fetch:ident) => {
         $fetch!(
@@ -109,7 +112,8 @@ macro_rules! every_function {
             fetch_once,
             cancel,
             free,
-            destroy
+            destroy;
+            check
         )
     };
 }
@@ -120,12 +124,17 @@ fn raw(path: &Path) -> Result<Api, String> {
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|e| e.to_string())?;
     let library = Arc::new(library);
     macro_rules! symbols {
-        ($($field:ident),*) => {
+        ($($field:ident),*; $($later:ident),*) => {
             Api {
                 $($field: {
                     let name = concat!("multipop_", stringify!($field));
                     // SAFETY: `multipop.h` gives every symbol this type; the version's major is compared after.
                     *unsafe { library.get(name.as_bytes()) }.map_err(|e| format!("{name}: {e}"))?
+                },)*
+                $($later: {
+                    let name = concat!("multipop_", stringify!($later));
+                    // SAFETY: likewise.
+                    unsafe { library.get(name.as_bytes()) }.ok().map(|symbol| *symbol)
                 },)*
                 _mapped: Some(library.clone()),
             }

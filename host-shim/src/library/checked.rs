@@ -13,8 +13,8 @@ pub(super) fn load(path: &Path) -> Result<Api, String> {
     let header = lib_header_from_path(path).map_err(|e| e.to_string())?;
     let module = header.init_root_module::<MultipopRef>().map_err(|e| e.to_string())?;
     macro_rules! functions {
-        ($($field:ident),*) => {
-            Api { $($field: module.$field(),)* _mapped: None }
+        ($($field:ident),*; $($later:ident),*) => {
+            Api { $($field: module.$field(),)* $($later: module.$later(),)* _mapped: None }
         };
     }
     Ok(every_function!(functions))

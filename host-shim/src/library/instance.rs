@@ -250,6 +250,30 @@ impl Instance {
         Ok(Fetched { result, report })
     }
 
+    /// The doctor's findings as JSON, see `config.schema.json`; `account` `None` is every account the actor reaches.
+    pub fn check(
+        &mut self,
+        actor: &str,
+        account: Option<&str>,
+        deadline_s: u32,
+        dry_run: bool,
+    ) -> Result<String, Failure> {
+        let Some(check) = self.living.api.check else {
+            return Err(too_old("multipop_check"));
+        };
+        let (actor, account) = (argument("actor", actor)?, optional("account", account)?);
+        let what = abi::Fetch {
+            flags: if dry_run { abi::FETCH_DRY_RUN } else { 0 },
+            actor: actor.as_ptr(),
+            account: pointer(&account),
+            deadline_s,
+            ..abi::Fetch::INIT
+        };
+        // SAFETY: valid during the call.
+        self.call_for_text(|_, mp, out, err| unsafe { check(mp, &what, out, err) })
+            .map(Option::unwrap_or_default)
+    }
+
     fn call(&mut self, verb: impl FnOnce(&Api, Handle, *mut abi::Error) -> i32) -> Result<(), Failure> {
         let mut error = abi::Error::INIT;
         let status = verb(&self.living.api, self.living.handle, &mut error);
@@ -284,4 +308,13 @@ impl Instance {
         // SAFETY: no call is running, so nothing else holds the listener.
         unsafe { (*self.living.listener).panic.take() }
     }
+}
+
+fn too_old(function: &str) -> Failure {
+    Failure::here(
+        abi::E_ABI,
+        "library.too_old",
+        format!("the loaded library has no {function}"),
+        "Install the library and multipop-host of the same release.",
+    )
 }

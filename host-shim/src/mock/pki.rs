@@ -7,7 +7,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256,
+    RsaKeySize,
+};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -19,6 +22,34 @@ pub struct Identity {
     key: Vec<u8>,
     chain_pem: String,
     key_pem: String,
+}
+
+/// An RSA key a client proves itself with, and its self-signed certificate.
+#[derive(Clone, Debug)]
+pub struct ClientKey {
+    pub certificate_pem: String,
+    pub certificate: CertificateDer<'static>,
+    pub private_key_pem: String,
+    /// RSAPublicKey (RFC 8017 A.1.1).
+    pub public_key: Vec<u8>,
+}
+
+impl ClientKey {
+    /// Its certificate ends on the first day of this year.
+    pub fn until(year: i32) -> io::Result<ClientKey> {
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(io::Error::other)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "multipop mock client");
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = params.self_signed(&key).map_err(io::Error::other)?;
+        Ok(ClientKey {
+            certificate_pem: certificate.pem(),
+            certificate: certificate.der().clone(),
+            private_key_pem: key.serialize_pem(),
+            public_key: key.public_key_raw().to_vec(),
+        })
+    }
 }
 
 /// A CA, and the identities a server can show.

@@ -1,7 +1,7 @@
 //! The numbers of `multipop.h`: versions, statuses, answers, flags, kinds of events.
 
 pub const ABI_MAJOR: u32 = 1;
-pub const ABI_MINOR: u32 = 0;
+pub const ABI_MINOR: u32 = 1;
 pub const ABI_VERSION: u32 = ABI_MAJOR << 16 | ABI_MINOR;
 
 /// The actor who may do everything; never a valid owner.
@@ -67,6 +67,8 @@ pub const AUTHORIZE_ADMIN_CONSENT: u32 = 4;
 
 /// Ignore interval and back-off; never pause, breaker, budget or LOGIN-DELAY.
 pub const FETCH_NOW: u32 = 1;
+/// `check` only: also what a fetch would take and delete. Since 1.1.
+pub const FETCH_DRY_RUN: u32 = 2;
 
 /// The ledger knows of an unfinished delivery under this key.
 pub const MESSAGE_MAY_REPEAT: u32 = 1;

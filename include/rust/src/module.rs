@@ -20,6 +20,8 @@
 //!
 //! One library per process: the module is kept for good and never unloaded.
 
+#![expect(unsafe_code, reason = "the derived accessors of functions behind the prefix")]
+
 use abi_stable::StableAbi;
 use abi_stable::library::RootModule;
 use abi_stable::package_version_strings;
@@ -90,6 +92,13 @@ pub struct Multipop {
     /// The last function of 1.0; what comes later is appended below and reached through an `Option`.
     #[sabi(last_prefix_field)]
     pub destroy: unsafe extern "C" fn(mp: *mut Instance),
+    /// Since 1.1.
+    pub check: unsafe extern "C" fn(
+        mp: *mut Instance,
+        what: *const Fetch,
+        out: *mut *mut c_char,
+        err: *mut Error,
+    ) -> i32,
 }
 
 impl RootModule for MultipopRef {

@@ -6,7 +6,7 @@ use super::{Rules, address};
 use crate::config::PERSONAL_TENANT;
 use crate::error::Result;
 use crate::oauth::profile::{self, Defaults};
-use crate::oauth::provider::{IssuerRule, TENANT_ID, is_guid};
+use crate::oauth::provider::{IssuerRule, Profile, TENANT_ID, is_guid};
 
 /// What depends on authority and tenant.
 pub(super) struct Place<'a> {
@@ -37,17 +37,19 @@ impl<'a> Place<'a> {
                 "must be organizations, common, consumers, a tenant's id or one of its domains",
             );
         }
-        Ok(Place {
-            rules,
-            defaults,
-            authority: authority.trim_end_matches('/').to_owned(),
-            tenant: tenant.to_ascii_lowercase(),
-        })
+        let tenant = tenant.to_ascii_lowercase();
+        if config.profile == Profile::Outlook && !is_personal(&tenant) {
+            return rules.broken(
+                "tenant",
+                "must be consumers or common: mailboxes of an organisation belong to the profile microsoft365",
+            );
+        }
+        Ok(Place { rules, defaults, authority: authority.trim_end_matches('/').to_owned(), tenant })
     }
 
     /// PROTOCOL.md A.3
     pub(super) fn has_personal_accounts(&self) -> bool {
-        matches!(self.tenant.as_str(), "common" | "consumers" | PERSONAL_TENANT)
+        is_personal(&self.tenant)
     }
 
     pub(super) fn optional(
@@ -59,13 +61,6 @@ impl<'a> Place<'a> {
         self.filled(member, given, default, &self.tenant)
     }
 
-    pub(super) fn required(&self, member: &str, given: &Option<String>, default: &str) -> Result<Url> {
-        match self.optional(member, given, default)? {
-            Some(url) => Ok(url),
-            None => self.rules.broken(member, "is missing; this profile has no default for it"),
-        }
-    }
-
     /// Never on `common` (PROTOCOL.md A.9), and there is no administrator of personal accounts.
     pub(super) fn admin_consent(&self) -> Result<Option<Url>> {
         let given = &self.rules.config.admin_consent_endpoint;
@@ -75,6 +70,12 @@ impl<'a> Place<'a> {
             other => other,
         };
         self.filled("admin_consent_endpoint", given, self.defaults.admin_consent, tenant)
+    }
+
+    fn has_endpoints(&self) -> bool {
+        let config = self.rules.config;
+        (config.authorize_endpoint.is_some() || !self.defaults.authorize.is_empty())
+            && (config.token_endpoint.is_some() || !self.defaults.token.is_empty())
     }
 
     fn filled(
@@ -95,8 +96,13 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Whether an administrator who agrees, agrees for everybody who can sign in here.
+    pub(super) fn is_one_organisation(&self) -> bool {
+        !matches!(self.tenant.as_str(), "common" | "organizations" | "consumers" | PERSONAL_TENANT)
+    }
+
     /// PROTOCOL.md A.4: a tenant named by its id or `consumers` has a fixed issuer, every other one the template.
-    pub(super) fn issuer(&self) -> Result<IssuerRule> {
+    pub(super) fn issuer(&self, asked: &[String]) -> Result<IssuerRule> {
         let text = match self.rules.config.issuer.as_deref() {
             Some(text) => text.to_owned(),
             None if self.rules.config.profile.is_microsoft() => {
@@ -109,8 +115,15 @@ impl<'a> Place<'a> {
             }
             None => self.defaults.issuer.to_owned(),
         };
+        if text.is_empty() && self.has_endpoints() && !asked.iter().any(|scope| scope == "openid") {
+            return Ok(IssuerRule::Unknown);
+        }
         if text.is_empty() {
-            return self.rules.broken("issuer", "is missing; this profile has no default for it");
+            return self.rules.broken(
+                "issuer",
+                "is missing; this profile has no default for it, and without it neither who signed in (scope \
+                 openid) can be known nor an endpoint be found",
+            );
         }
         let Some((authority, rest)) = text.split_once(TENANT_ID) else {
             address(&text).or_else(|why| self.rules.broken("issuer", why))?;
@@ -126,4 +139,8 @@ impl<'a> Place<'a> {
         address(authority).or_else(|why| self.rules.broken("issuer", why))?;
         Ok(IssuerRule::Entra { authority: authority.to_owned() })
     }
+}
+
+fn is_personal(tenant: &str) -> bool {
+    matches!(tenant, "common" | "consumers" | PERSONAL_TENANT)
 }

@@ -1,9 +1,10 @@
 //! From a consumed consent to a grant: redeem, see who signed in, activate or ask the owner (I14).
 
 use super::answer::{Answered, Names};
-use super::provider_of;
 use super::settle::{activate, is_unchanged, keep_pending};
+use super::{admin, provider_of};
 use crate::engine::call::Call;
+use crate::engine::discovery;
 use crate::engine::grant;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
@@ -25,6 +26,8 @@ pub async fn connect(
 ) -> Answered {
     let mut names = Names { signed_in: None, configured: Some(row.account.sign_in_name().to_owned()) };
     match try_connect(call, consent, callback, &row, now, &mut names).await {
+        // An administrator is told of no account: he may be nobody here.
+        Err(error) if consent.admin => Answered::failed(error),
         Ok(()) => {
             tell_connected(call, &row).await;
             Answered::connected(&row, &names)
@@ -43,8 +46,14 @@ async fn try_connect(
 ) -> Result<()> {
     let provider = provider_of(call, row)?;
     is_as_begun(&provider, consent)?;
+    let provider = discovery::located(call, &provider).await?;
     let code = match callback.answer(&provider, &consent.redirect_uri)? {
-        Answer::AdminConsented => return Err(diagnosis::admin_consented()),
+        Answer::AdminConsented => {
+            if consent.admin {
+                admin::try_again(call, &provider, row, callback.tenant()).await?;
+            }
+            return Err(diagnosis::admin_consented());
+        }
         Answer::AdminRefused(refusal) => return Err(admin_refused(*refusal)),
         Answer::Refused(refusal) => return Err(keep_claims(call, row, *refusal).await),
         Answer::Code(_) if consent.admin => {
@@ -170,8 +179,8 @@ async fn redeem(
     row: &AccountRow,
     code: &Secret,
 ) -> Result<Token> {
-    let asked = grant::ask(call, provider, |client_secret| {
-        token::redeem(provider, client_secret, code, &consent.verifier, &consent.redirect_uri)
+    let asked = grant::ask(call, provider, |provider, proof| {
+        token::redeem(provider, proof, code, &consent.verifier, &consent.redirect_uri)
     })
     .await;
     match asked {

@@ -85,13 +85,7 @@ async fn begin(call: &Call, asked: &Asked) -> Result<String> {
     let row = visible(call, &asked.actor, &asked.account).await?;
     let provider = provider_of(call, &row)?;
     may_use_device(&provider, &asked.actor)?;
-    let begun = grant::ask_for(
-        call,
-        &provider,
-        |client_secret| device::begin(&provider, client_secret),
-        |answer, now| device::read_begun(&provider, answer, now),
-    )
-    .await;
+    let begun = grant::ask_for(call, &provider, device::begin, device::read_begun).await;
     let begun = match begun {
         Ok(begun) => begun,
         Err(refusal) => return Err(keep_claims(call, &row, *refusal).await),
@@ -233,8 +227,8 @@ async fn ask(
     let polled = grant::ask_for(
         call,
         &provider,
-        |client_secret| device::poll(&provider, client_secret, &device.code),
-        |answer, now| device::read_polled(&provider, answer, now),
+        |provider, proof| device::poll(provider, proof, &device.code),
+        device::read_polled,
     )
     .await;
     let error = match polled {

@@ -15,7 +15,7 @@ use super::journal::Journal;
 use super::reply::{Reply, Scripted, Then};
 use super::server::Shared;
 use super::settings::Settings;
-use super::token::Form;
+use super::token::{CONFIDENTIAL, Form};
 use super::{authorize, device, token};
 
 /// The connection is to be closed without an answer.
@@ -163,7 +163,7 @@ fn answer(
             token::introspect(shared, form.get("token").or(asked.get("token")).unwrap_or_default())
         }
         At::Revoke => token::revoke(shared, form),
-        At::Device => token::device(shared, settings, form, &head.headers),
+        At::Device => token::device(shared, settings, segment, form, &head.headers),
         At::DevicePage => device::page(shared, settings, query, &head.headers),
         _ => token::token(shared, settings, segment, form, &head.headers),
     }
@@ -171,10 +171,7 @@ fn answer(
 
 /// OpenID Connect Discovery §3, RFC 8414 §2; as Entra, with the literal `{tenantid}` where it has that.
 fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
-    let base = match settings.entra_tenant {
-        Some(_) => format!("{}/{segment}/oauth2/v2.0", shared.base),
-        None => shared.base.clone(),
-    };
+    let base = shared.endpoints(settings, segment);
     let keys = match settings.entra_tenant {
         Some(_) => format!("{}/{segment}/discovery/v2.0/keys", shared.base),
         None => format!("{base}/jwks"),
@@ -192,7 +189,7 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
         "subject_types_supported": ["pairwise"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": settings.authentication_methods,
         "code_challenge_methods_supported": ["S256"],
     });
     if settings.entra_tenant.is_none() {
@@ -207,10 +204,8 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
 
 /// As a provider that wants to be helpful to whoever reads the log.
 fn echo(status: u16, form: &Form, head: &http::request::Parts, journal: &Journal) -> Reply {
-    let given: Vec<(&str, &str)> = ["client_secret", "code", "code_verifier", "device_code", "refresh_token"]
-        .into_iter()
-        .filter_map(|name| Some((name, form.get(name)?)))
-        .collect();
+    let given: Vec<(&str, &str)> =
+        CONFIDENTIAL.into_iter().filter_map(|name| Some((name, form.get(name)?))).collect();
     given.iter().for_each(|(_, secret)| journal.shown(secret));
     let plain = given.iter().map(|(_, secret)| *secret).collect::<Vec<_>>();
     let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&given).finish();

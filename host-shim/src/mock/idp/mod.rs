@@ -18,6 +18,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod assertion;
 mod authorize;
 mod browser;
 mod device;
@@ -31,6 +32,7 @@ mod settings;
 mod state;
 mod token;
 
+pub use crate::mock::pki::ClientKey;
 pub use browser::{Answer, Browser, Page};
 pub use faults::{At, Fault, OAuthError, What};
 pub use journal::Journal;

@@ -178,6 +178,14 @@ impl Shared {
         self.settings.read().clone()
     }
 
+    /// What the endpoints' addresses begin with.
+    pub fn endpoints(&self, settings: &Settings, segment: &str) -> String {
+        match settings.entra_tenant {
+            Some(_) => format!("{}/{segment}/oauth2/v2.0", self.base),
+            None => self.base.clone(),
+        }
+    }
+
     /// The issuer that speaks for this user: as Entra, that of his tenant.
     pub fn issuer_for(&self, settings: &Settings, user: &User) -> String {
         match user.tid.as_ref().or(settings.entra_tenant.as_ref()) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::faults::Fault;
+use crate::mock::pki::ClientKey;
 
 /// The behaviour of a provider. [`Settings::generic`] and [`Settings::entra`] are the ones to start from.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Settings {
     /// How long a code for another device lives, and how often may be asked about it.
     pub device_lifetime: Duration,
     pub device_interval: Duration,
+    /// As discovery lists them.
+    pub authentication_methods: Vec<String>,
     pub faults: Vec<Fault>,
 }
 
@@ -80,6 +83,9 @@ impl Settings {
             app_mailboxes: Vec::new(),
             device_lifetime: Duration::from_secs(900),
             device_interval: Duration::from_secs(5),
+            authentication_methods: ["client_secret_post", "private_key_jwt", "client_secret_basic"]
+                .map(str::to_owned)
+                .into(),
             faults: Vec::new(),
         }
     }
@@ -120,6 +126,8 @@ impl Settings {
 pub struct Client {
     /// Good ones; two live at once for roll-over. Empty: a public client.
     pub secrets: Vec<String>,
+    /// Certificates it may sign assertions with (`private_key_jwt`).
+    pub certificates: Vec<ClientKey>,
     /// Compared to the byte. Empty: any.
     pub redirect_uris: Vec<String>,
 }
@@ -131,7 +139,11 @@ impl Client {
 
 impl Default for Client {
     fn default() -> Client {
-        Client { secrets: vec![Client::SECRET.to_owned()], redirect_uris: Vec::new() }
+        Client {
+            secrets: vec![Client::SECRET.to_owned()],
+            certificates: Vec::new(),
+            redirect_uris: Vec::new(),
+        }
     }
 }
 

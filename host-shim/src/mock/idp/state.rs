@@ -1,6 +1,6 @@
 //! What the provider remembers: codes, and families of refresh tokens (RFC 9700 §4.14.2).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::TokenTable;
 use super::device::Codes;
@@ -37,6 +37,8 @@ pub(super) struct State {
     refresh: HashMap<String, Refresh>,
     pub devices: Codes,
     families: Vec<Family>,
+    /// The `jti` of every assertion shown.
+    pub assertions: HashSet<String>,
 }
 
 struct Refresh {

@@ -8,13 +8,13 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded::parse;
 
-use super::device;
 use super::faults::OAuthError;
 use super::jwt::{Subject, encode, id_token};
 use super::reply::Reply;
 use super::server::Shared;
 use super::settings::{Rotation, Settings};
 use super::state::{Grant, Shown, random};
+use super::{assertion, device};
 
 /// A form as posted; a member that stands twice is refused by whoever asks for it.
 pub(super) struct Form {
@@ -36,13 +36,25 @@ impl Form {
     }
 }
 
+/// What only this provider may be told.
+pub(super) const CONFIDENTIAL: [&str; 6] =
+    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
+
 /// RFC 8628 §3.4
 pub(super) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// POST on the device authorization endpoint.
-pub(super) fn device(shared: &Shared, settings: &Settings, form: &Form, headers: &HeaderMap) -> Reply {
-    form.get("client_secret").iter().for_each(|secret| shared.journal.shown(secret));
-    match authenticate(shared, settings, form, headers) {
+pub(super) fn device(
+    shared: &Shared,
+    settings: &Settings,
+    segment: &str,
+    form: &Form,
+    headers: &HeaderMap,
+) -> Reply {
+    for name in CONFIDENTIAL {
+        form.get(name).iter().for_each(|secret| shared.journal.shown(secret));
+    }
+    match authenticate(shared, settings, segment, form, headers) {
         Ok(client) => device::begin(shared, settings, form, &client),
         Err(error) => Reply::error(&error),
     }
@@ -56,7 +68,7 @@ pub(super) fn token(
     form: &Form,
     headers: &HeaderMap,
 ) -> Reply {
-    for name in ["client_secret", "code", "code_verifier", "device_code", "refresh_token"] {
+    for name in CONFIDENTIAL {
         if let Some(secret) = form.get(name) {
             shared.journal.shown(secret);
         }
@@ -65,7 +77,7 @@ pub(super) fn token(
     let answer = if form.doubled {
         Err(OAuthError::new("invalid_request").description("a parameter stands twice"))
     } else {
-        authenticate(shared, settings, form, headers).and_then(|client| match grant_type {
+        authenticate(shared, settings, segment, form, headers).and_then(|client| match grant_type {
             "authorization_code" => by_code(shared, settings, segment, form, &client),
             "refresh_token" => by_refresh(shared, settings, form, &client),
             "client_credentials" => of_application(shared, settings, segment, form),
@@ -105,6 +117,7 @@ pub(super) fn introspect(shared: &Shared, token: &str) -> Reply {
 fn authenticate(
     shared: &Shared,
     settings: &Settings,
+    segment: &str,
     form: &Form,
     headers: &HeaderMap,
 ) -> Result<String, OAuthError> {
@@ -130,8 +143,27 @@ fn authenticate(
         None => OAuthError::new("invalid_client"),
     };
     let client = settings.clients.get(&id).ok_or_else(|| wrong(700_016))?;
+    if let Some(assertion) = form.get("client_assertion") {
+        if secret.is_some() || form.get("client_assertion_type") != Some(assertion::JWT_BEARER) {
+            shared.journal.violation("client authentication twice, or an assertion without its type");
+            return Err(OAuthError::new("invalid_request"));
+        }
+        let audience = format!("{}/token", shared.endpoints(settings, segment));
+        let expected =
+            assertion::Expected { client: &id, audience: &audience, certificates: &client.certificates };
+        let jti = assertion::verify(assertion, &expected).map_err(|why| {
+            shared.journal.line(format!("assertion refused: {why:?}"));
+            wrong(why.number())
+        })?;
+        if !shared.state.lock().assertions.insert(jti) {
+            shared.journal.violation("an assertion was shown twice");
+            return Err(wrong(50_013));
+        }
+        shared.journal.counted("private_key_jwt");
+        return Ok(id);
+    }
     match secret {
-        None if client.secrets.is_empty() => Ok(id),
+        None if client.secrets.is_empty() && client.certificates.is_empty() => Ok(id),
         None => Err(wrong(7_000_218)),
         Some(_) if client.secrets.is_empty() => Err(wrong(700_025)),
         Some(secret) if client.secrets.contains(&secret) => Ok(id),
