@@ -52,6 +52,9 @@ pub struct Account {
     pub user: String,
     /// Who signs in at the provider, if not `user` (a delegate of a shared mailbox).
     pub sign_in: Option<String>,
+    /// The application itself has access to the mailbox: nobody signs in, and only the operator makes such an account.
+    #[serde(default)]
+    pub app_only: bool,
     pub enabled: bool,
     pub delete: DeletePolicy,
     pub first_fetch: FirstFetch,

@@ -129,6 +129,12 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/limits", json!({ "flush_after_s": 0 }))),
         (false, with("/limits", json!([]))),
         (false, with("/timeouts", json!({ "connect": 5 }))),
+        (true, with("/providers/m365/device_flow", json!("owners"))),
+        (false, with("/providers/m365/device_flow", json!("everybody"))),
+        (false, with("/providers/m365/device_endpoint", json!("http://login.example.com/devicecode"))),
+        (true, account(json!({ "app_only": false }))),
+        (false, account(json!({ "app_only": "yes" }))),
+        (false, account(json!({ "app_only": true, "sign_in": "x" }))),
         (true, with("/timeouts", json!({ "connect_s": 5 }))),
         (
             true,

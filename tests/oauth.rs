@@ -2,6 +2,8 @@
 
 #[path = "oauth/admin.rs"]
 mod admin;
+#[path = "oauth/app_only.rs"]
+mod app_only;
 #[path = "oauth/authorize.rs"]
 mod authorize;
 #[path = "oauth/callback.rs"]
@@ -10,12 +12,18 @@ mod callback;
 mod consent;
 #[path = "oauth/credentials.rs"]
 mod credentials;
+#[path = "oauth/device.rs"]
+mod device;
+#[path = "oauth/device_wire.rs"]
+mod device_wire;
 #[path = "oauth/diagnosis.rs"]
 mod diagnosis;
 #[path = "oauth/discovery.rs"]
 mod discovery;
 #[path = "oauth/grant.rs"]
 mod grant;
+#[path = "house/mod.rs"]
+mod house;
 #[path = "oauth/identity.rs"]
 mod identity;
 #[path = "oauth/keep.rs"]
@@ -56,6 +64,9 @@ pub fn config(profile: Profile) -> ProviderConfig {
         token_endpoint: None,
         admin_consent_endpoint: None,
         revocation_endpoint: None,
+        device_endpoint: None,
+        device_flow: None,
+        app_scope: None,
         client_id: "client-1".into(),
         certificates: Vec::new(),
         client_secret_files: vec!["/etc/multipop/secret".into()],

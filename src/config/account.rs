@@ -31,6 +31,7 @@ pub struct AccountForm {
     pub security: Option<Security>,
     pub user: String,
     pub sign_in: Option<String>,
+    pub app_only: Option<bool>,
     pub enabled: Option<bool>,
     pub delete: Option<DeletePolicy>,
     pub first_fetch: Option<FirstFetch>,
@@ -59,6 +60,7 @@ impl AccountForm {
         form.server = take("server").map(|field| words::host_port(&field)).transpose()?;
         form.security = take("security").map(|field| words::security(&field)).transpose()?;
         form.sign_in = take("sign_in").map(|field| words::mailbox_name(&field)).transpose()?;
+        form.app_only = take("app_only").map(|field| field.boolean()).transpose()?;
         form.enabled = take("enabled").map(|field| field.boolean()).transpose()?;
         form.delete = take("delete").map(words::delete).transpose()?;
         form.first_fetch = take("first_fetch").map(words::first_fetch).transpose()?;
@@ -165,6 +167,9 @@ pub fn to_json(account: &Account, shown_file: bool) -> Map<String, Json> {
     set("user", json!(account.user));
     if let Some(name) = &account.sign_in {
         set("sign_in", json!(name));
+    }
+    if account.app_only {
+        set("app_only", json!(true));
     }
     set("enabled", json!(account.enabled));
     set(

@@ -66,6 +66,10 @@ impl AccountForm {
                 format!("{host}:{port} is not listed in {listed}, and an access token goes nowhere else"),
             ));
         }
+        let app_only = self.app_only.unwrap_or(false);
+        if app_only {
+            self.app_only_holds(config)?;
+        }
         let defaults = &config.defaults;
         Ok(Account {
             id: frame.id.to_owned(),
@@ -76,6 +80,7 @@ impl AccountForm {
             server: Server { host, port, security: self.security.unwrap_or(Security::Implicit) },
             user: self.user.clone(),
             sign_in: self.sign_in.clone(),
+            app_only,
             enabled: self.enabled.unwrap_or(true),
             delete: self.delete.unwrap_or(defaults.delete),
             first_fetch: self.first_fetch.unwrap_or(defaults.first_fetch),
@@ -87,6 +92,32 @@ impl AccountForm {
             interval_s: self.interval_s.unwrap_or(defaults.interval_s),
             pipelining: self.pipelining.unwrap_or(defaults.pipelining),
         })
+    }
+
+    /// PROTOCOL.md A.10: a provider that gives an application tokens of its own, and at Microsoft one tenant.
+    fn app_only_holds(&self, config: &Config) -> Read<()> {
+        let Some(provider) = self.provider.as_ref().and_then(|id| config.providers.get(id)) else {
+            return Err(self.fault("app_only", "needs a provider; a token_file is kept by somebody else"));
+        };
+        if self.sign_in.is_some() {
+            return Err(self.fault("sign_in", "nobody signs in for an account with app_only"));
+        }
+        if provider.profile.is_microsoft() && !provider.has_one_tenant() {
+            let what = format!(
+                "the provider {:?} must name one tenant by its id or domain; common, consumers and organizations give an \
+                 application no token",
+                provider.id
+            );
+            return Err(self.fault("app_only", what));
+        }
+        if !provider.profile.is_microsoft() && provider.app_scope.is_none() {
+            let what = format!(
+                "the provider {:?} has no app_scope, which an application's own token needs",
+                provider.id
+            );
+            return Err(self.fault("app_only", what));
+        }
+        Ok(())
     }
 
     fn provider_of<'a>(&self, config: &'a Config, id: &str, realm: &str) -> Read<&'a ProviderConfig> {
@@ -166,6 +197,7 @@ impl AccountForm {
             server,
             user: self.user.clone(),
             sign_in: self.sign_in.clone(),
+            app_only: kept.is_some_and(|kept| kept.app_only),
             enabled: self.enabled.unwrap_or(true),
             delete,
             first_fetch: kept.map_or(defaults.first_fetch, |kept| kept.first_fetch),
@@ -174,7 +206,25 @@ impl AccountForm {
             pipelining: kept.map_or(defaults.pipelining, |kept| kept.pipelining),
         };
         self.refuse_what_is_the_operators(&account)?;
+        if account.app_only {
+            self.refuse_another_mailbox(&account, kept)?;
+        }
         Ok(account)
+    }
+
+    /// The application may open every mailbox of the tenant: which of them is whose, the operator alone says.
+    fn refuse_another_mailbox(&self, account: &Account, kept: Option<&Account>) -> Read<()> {
+        let differs =
+            |what: fn(&Account) -> Option<&str>| kept.is_none_or(|kept| what(kept) != what(account));
+        let named = [
+            ("user", differs(|account| Some(&account.user))),
+            ("sign_in", differs(|account| account.sign_in.as_deref())),
+            ("provider", differs(Account::provider)),
+        ];
+        match named.into_iter().find(|(_, differs)| *differs) {
+            Some((name, _)) => Err(self.no_right(name, OPERATORS)),
+            None => Ok(()),
+        }
     }
 
     fn owners_source(&self, config: &Config, frame: &Frame<'_>) -> Read<TokenSource> {
@@ -267,6 +317,7 @@ impl AccountForm {
                     .is_some_and(|(host, port)| (host, *port) != (&account.server.host, account.server.port)),
                 "server",
             ),
+            differs(self.app_only.is_some_and(|wish| wish != account.app_only), "app_only"),
             differs(self.security.is_some_and(|wish| wish != account.server.security), "security"),
             differs(self.first_fetch.is_some_and(|wish| wish != account.first_fetch), "first_fetch"),
             differs(

@@ -26,6 +26,7 @@ pub use account::{AccountForm, to_json};
 pub use act::Act;
 pub use credentials::CertificateFiles;
 pub use profile::{Cloud, Profile};
+pub use provider::PERSONAL_TENANT;
 pub use read::Source;
 
 #[derive(Debug, Clone, Serialize)]
@@ -141,6 +142,12 @@ pub struct ProviderConfig {
     pub token_endpoint: Option<String>,
     pub admin_consent_endpoint: Option<String>,
     pub revocation_endpoint: Option<String>,
+    /// Where a code for another device is asked for (RFC 8628).
+    pub device_endpoint: Option<String>,
+    /// Who may sign in by it: `operator`, `owners`, `off`.
+    pub device_flow: Option<String>,
+    /// What a token of the application itself is asked for with.
+    pub app_scope: Option<String>,
     pub client_id: String,
     /// Tried before any secret, the first first.
     pub certificates: Vec<CertificateFiles>,

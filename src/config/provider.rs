@@ -26,6 +26,9 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         token_endpoint: https(&mut members, "token_endpoint")?,
         admin_consent_endpoint: https(&mut members, "admin_consent_endpoint")?,
         revocation_endpoint: https(&mut members, "revocation_endpoint")?,
+        device_endpoint: https(&mut members, "device_endpoint")?,
+        device_flow: word(&mut members, "device_flow", &["operator", "owners", "off"])?,
+        app_scope: line(&mut members, "app_scope")?,
         certificates: credentials::certificates(&mut members)?,
         client_secret_files: credentials::secret_files(&mut members)?,
         client_authentication: word(&mut members, "client_authentication", &AUTHENTICATIONS)?,
@@ -49,6 +52,18 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
     members.finish()?;
     Ok(provider)
 }
+
+impl ProviderConfig {
+    /// Whether the tenant segment is one organisation's (PROTOCOL.md A.3). No profile's default is.
+    pub fn has_one_tenant(&self) -> bool {
+        let of_many = ["common", "organizations", "consumers", PERSONAL_TENANT];
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        !tenant.is_empty() && !of_many.iter().any(|name| name.eq_ignore_ascii_case(tenant))
+    }
+}
+
+/// The tenant of personal Microsoft accounts.
+pub const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 fn profile(members: &mut Members) -> Read<Profile> {
     let names = Profile::ALL.map(Profile::name);

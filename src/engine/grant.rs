@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use super::call::Call;
 use super::discovery;
 use super::line::Line;
-use super::token_file;
+use super::{app_only, token_file};
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
 use crate::oauth::assertion::JTI_BYTES;
 use crate::oauth::credential::Proof;
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
-use crate::oauth::token::{self, HttpRequest, Token};
+use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
 use crate::secret::Secret;
 use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, StoredGrant};
 
@@ -62,21 +62,34 @@ pub async fn renew_after_refusal(call: &Call, row: &AccountRow, used: &Access) -
     obtain(call, row, &provider, Some(used.version)).await
 }
 
-/// Sends a token request, with the next credential where one is refused (roll-over). `request` is given the provider
-/// with its endpoints.
+/// Sends a token request. `request` is given the provider with its endpoints.
 pub async fn ask(
     call: &Call,
     provider: &Provider,
     request: impl Fn(&Provider, &Proof) -> Result<HttpRequest>,
 ) -> std::result::Result<Token, Box<Refusal>> {
+    ask_for(call, provider, request, |provider, answer, now| {
+        token::read_token(provider, answer, &provider.scope(), now)
+    })
+    .await
+}
+
+/// Sends a request, with the next credential where one is refused (roll-over), and reads what it answers. Both are
+/// given the provider with its endpoints.
+pub async fn ask_for<T>(
+    call: &Call,
+    provider: &Provider,
+    request: impl Fn(&Provider, &Proof) -> Result<HttpRequest>,
+    read: impl Fn(&Provider, &HttpAnswer, UnixTime) -> std::result::Result<T, Box<Refusal>>,
+) -> std::result::Result<T, Box<Refusal>> {
     let provider = &*discovery::located(call, provider).await?;
     let https = call.https(provider)?;
     let mut first_refusal = None;
     for credential in provider.credentials.iter() {
         let proof = credential.prove(provider, call.now(), &jti()?)?;
         let answer = call.deadline.bound(https.send(request(provider, &proof)?)).await?;
-        match token::read_token(provider, &answer, &provider.scope(), call.now()) {
-            Ok(token) => return Ok(token),
+        match read(provider, &answer, call.now()) {
+            Ok(read) => return Ok(read),
             Err(refusal) if refusal.wrong_credential => {
                 first_refusal.get_or_insert(refusal);
             }
@@ -129,7 +142,7 @@ async fn obtain(
         if let Some(access) = usable(&stored, call.now(), refused) {
             return Ok(Some(access));
         }
-        if stored.grant.refresh_token.is_none() {
+        if stored.grant.refresh_token.is_none() && !row.account.app_only {
             return without_refresh_token(call, stored, refused);
         }
         if let Some(lease) = lease(call, row, provider).await? {
@@ -173,6 +186,9 @@ fn one_refresh(call: &Call, provider: &Provider) -> Duration {
 async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<StoredGrant> {
     let id = row.account.id.clone();
     let found = call.with_store(move |store| store.grant(&id, GrantSlot::Active)).await?;
+    if row.account.app_only {
+        return Ok(app_only::held(found, provider));
+    }
     match found.filter(|found| found.grant.provider == provider.id) {
         None => Err(nobody(row)),
         Some(found) if found.grant.dead => Err(over(row)),
@@ -294,10 +310,13 @@ async fn refresh(
     if let Some(access) = usable(&stored, call.now(), refused) {
         return Ok(Some(access));
     }
-    let Some(refresh_token) = &stored.grant.refresh_token else {
-        return Ok(None);
+    let asked = match &stored.grant.refresh_token {
+        _ if row.account.app_only => app_only::ask(call, provider).await,
+        Some(refresh_token) => {
+            ask(call, provider, |provider, proof| token::refresh(provider, proof, refresh_token)).await
+        }
+        None => return Ok(None),
     };
-    let asked = ask(call, provider, |provider, proof| token::refresh(provider, proof, refresh_token)).await;
     let now = call.now();
     let grant = match asked {
         Ok(token) => renewed(stored.grant, token, now),

@@ -1,5 +1,6 @@
 //! The workshop: everything that happens during one call.
 
+mod app_only;
 mod breaker;
 pub mod call;
 pub mod check;

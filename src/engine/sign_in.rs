@@ -97,6 +97,8 @@ impl Visit {
         let state = &self.row.state;
         let code = refusal.and_then(|refusal| refusal.code.as_ref()).map_or("", ResponseCode::name);
         let scope_has_pop = match &self.provider {
+            // Such a token's scope names nothing.
+            _ if self.row.account.app_only => true,
             Some(provider) => access.scope.is_empty() || provider.grants_pop(&access.scope),
             None => true,
         };
@@ -114,7 +116,8 @@ impl Visit {
             shared: self.is_shared(),
             worked_before: self.worked_before(),
         };
-        diagnosis::pop_refusal(self.provider.as_deref(), &seen)
+        let error = diagnosis::pop_refusal(self.provider.as_deref(), &seen);
+        if self.row.account.app_only { diagnosis::pop_refused_application(error) } else { error }
     }
 
     /// Another name signed in than the one that goes into `user=` (PROTOCOL.md B.4).

@@ -14,7 +14,7 @@ use crate::model::UnixTime;
 use crate::secret::blacken;
 
 pub use super::causes::known_cause;
-pub use super::mailbox::{PopRefusal, is_doubtful, pop_refusal};
+pub use super::mailbox::{PopRefusal, is_doubtful, pop_refusal, pop_refused_application};
 
 /// A provider's no.
 #[derive(Debug, Clone)]

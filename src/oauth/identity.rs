@@ -47,6 +47,20 @@ struct Claims {
 
 /// Reads an id_token that answers a request with this nonce.
 pub fn read(provider: &Provider, id_token: &Secret, nonce: &Secret, now: UnixTime) -> Result<Identity> {
+    read_answer(provider, id_token, Some(nonce), now)
+}
+
+/// The same where the request could carry no nonce: the id_token came with the answer to a code of ours alone.
+pub fn read_of_device(provider: &Provider, id_token: &Secret, now: UnixTime) -> Result<Identity> {
+    read_answer(provider, id_token, None, now)
+}
+
+fn read_answer(
+    provider: &Provider,
+    id_token: &Secret,
+    nonce: Option<&Secret>,
+    now: UnixTime,
+) -> Result<Identity> {
     let mut parts = id_token.expose().split('.');
     let (Some(header), Some(claims), Some(_signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -62,7 +76,7 @@ pub fn read(provider: &Provider, id_token: &Secret, nonce: &Secret, now: UnixTim
     check_audience(provider, &claims)?;
     check_time(&claims, now)?;
     // A nonce is asked for exactly when an id_token is.
-    if claims.nonce.as_deref() != Some(nonce.expose()) {
+    if nonce.is_some_and(|nonce| claims.nonce.as_deref() != Some(nonce.expose())) {
         return refuse("identity.nonce", "does not answer this sign-in (nonce differs)");
     }
     if claims.sub.is_empty() || claims.sub.len() > 255 {

@@ -2,7 +2,7 @@
 
 use super::provider::Provider;
 use super::table;
-use crate::error::Error;
+use crate::error::{Error, Status};
 
 /// What the log-in saw. Plain facts, since the POP3 room knows no provider.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,4 +52,28 @@ pub fn pop_refusal(provider: Option<&Provider>, seen: &PopRefusal<'_>) -> Error 
 /// A server that throttles has been seen to refuse like this.
 pub fn is_doubtful(error: &Error) -> bool {
     table::rows().any(|row| row.doubtful && row.cause == error.cause)
+}
+
+/// The same where nobody signed in: what a person could do by signing in, only the operator can (PROTOCOL.md A.10).
+pub fn pop_refused_application(error: Error) -> Error {
+    const OPERATOR: &str = "The mail server does not let the application into this mailbox. The organisation's \
+        administrator checks: POP is on for the mailbox; the permission POP.AccessAsApp is agreed to; \
+        New-ServicePrincipal was given the object id of the enterprise application; and Add-MailboxPermission gives it \
+        FullAccess to this mailbox.";
+    let is_about_access = matches!(
+        error.cause,
+        "mailbox.pop_off"
+            | "mailbox.pop_not_allowed"
+            | "mailbox.no_access"
+            | "mailbox.refused"
+            | "mailbox.refused_since"
+            | "consent.refused_by_server"
+    );
+    if !is_about_access {
+        return error;
+    }
+    Error::new(Status::Policy, "mailbox.app_access", error.message)
+        .advice(OPERATOR)
+        .sentences("The mailbox does not let this server in; its administrator was told.", OPERATOR)
+        .provider_code(error.provider_code)
 }

@@ -6,6 +6,7 @@ pub mod callback;
 mod causes;
 pub mod certificate;
 pub mod credential;
+pub mod device;
 pub mod diagnosis;
 pub mod discovery;
 pub mod identity;

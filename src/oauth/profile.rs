@@ -18,6 +18,9 @@ pub struct Defaults {
     pub token: &'static str,
     pub admin_consent: &'static str,
     pub revocation: &'static str,
+    pub device: &'static str,
+    /// Empty: the operator names it, or an application gets no token of its own.
+    pub app_scope: &'static str,
     pub issuer: &'static str,
     pub client_authentication: ClientAuthentication,
     pub scopes: &'static [&'static str],
@@ -55,6 +58,7 @@ static US_GOV_HIGH: Defaults = Defaults {
         "offline_access",
         "https://outlook.office365.us/POP.AccessAsUser.All",
     ],
+    app_scope: "https://outlook.office365.us/.default",
     ..WORK_ACCOUNTS
 };
 
@@ -69,6 +73,9 @@ static GOOGLE: Defaults = Defaults {
     token: "https://oauth2.googleapis.com/token",
     admin_consent: "",
     revocation: "https://oauth2.googleapis.com/revoke",
+    // Google gives no mail scope to other devices.
+    device: "",
+    app_scope: "",
     issuer: "https://accounts.google.com",
     client_authentication: ClientAuthentication::SecretPost,
     scopes: &["openid", "email", "https://mail.google.com/"],
@@ -126,6 +133,8 @@ const PLAIN: Defaults = Defaults {
     token: "",
     admin_consent: "",
     revocation: "",
+    device: "",
+    app_scope: "",
     issuer: "",
     // What every server understands (RFC 6749 §2.3.1), its metadata saying so or not (RFC 8414 §2).
     client_authentication: ClientAuthentication::SecretBasic,
@@ -145,6 +154,9 @@ const ENTRA: Defaults = Defaults {
     token: "{authority}/{tenant}/oauth2/v2.0/token",
     admin_consent: "{authority}/{tenant}/v2.0/adminconsent",
     revocation: "",
+    device: "{authority}/{tenant}/oauth2/v2.0/devicecode",
+    // Not outlook.office.com: PROTOCOL.md A.7, A.10.
+    app_scope: "https://outlook.office365.com/.default",
     // Filled from the tenant; see `provider::issuer_rule`.
     issuer: "",
     client_authentication: ClientAuthentication::SecretPost,

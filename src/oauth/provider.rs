@@ -26,6 +26,11 @@ pub struct Provider {
     pub admin_consent_endpoint: Option<Url>,
     /// RFC 7009; Microsoft has none.
     pub revocation_endpoint: Option<Url>,
+    /// RFC 8628
+    pub device_endpoint: Option<Url>,
+    pub device_flow: DeviceFlow,
+    /// `None`: an application gets no token of its own there.
+    pub app_scope: Option<String>,
     pub client_id: String,
     /// How a secret is sent.
     pub client_authentication: ClientAuthentication,
@@ -189,6 +194,14 @@ pub enum IssuerRule {
 pub enum ClientAuthentication {
     SecretPost,
     SecretBasic,
+}
+
+/// Who may begin a sign-in on another device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceFlow {
+    Operator,
+    Owners,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

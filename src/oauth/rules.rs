@@ -13,7 +13,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::profile;
-use super::provider::{MechanismRule, Provider, ResponseMode};
+use super::provider::{DeviceFlow, MechanismRule, Provider, ResponseMode};
 use super::redirect;
 use crate::config::ProviderConfig;
 use crate::error::{Error, Result, Status};
@@ -74,6 +74,18 @@ impl Provider {
                 &config.revocation_endpoint,
                 defaults.revocation,
             )?,
+            device_endpoint: place.optional("device_endpoint", &config.device_endpoint, defaults.device)?,
+            device_flow: rules.choice(
+                "device_flow",
+                &config.device_flow,
+                DeviceFlow::Operator,
+                &[
+                    ("operator", DeviceFlow::Operator),
+                    ("owners", DeviceFlow::Owners),
+                    ("off", DeviceFlow::Off),
+                ],
+            )?,
+            app_scope: rules.app_scope(defaults)?,
             client_id: config.client_id.clone(),
             client_authentication: rules.client_authentication(defaults)?,
             authentication_stated: config.client_authentication.is_some(),

@@ -43,8 +43,8 @@ pub struct HttpAnswer {
 }
 
 /// Parameters of a request that are nobody's but the provider's.
-const CONFIDENTIAL: [&str; 5] =
-    ["client_secret", "client_assertion", "code", "code_verifier", "refresh_token"];
+const CONFIDENTIAL: [&str; 6] =
+    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
 
 pub fn is_refresh(request: &HttpRequest) -> bool {
     form_urlencoded::parse(request.body())
@@ -126,8 +126,33 @@ pub fn refresh(provider: &Provider, proof: &Proof, refresh_token: &Secret) -> Re
     built(|keep| drop(request.request(&keep)))
 }
 
+/// Asks for a token of the application itself (RFC 6749 §4.4.2).
+pub fn of_application(provider: &Provider, proof: &Proof, scope: &str) -> Result<HttpRequest> {
+    let client = client(provider, proof)?;
+    let mut request = client.exchange_client_credentials().add_scope(Scope::new(scope.to_owned()));
+    for (name, value) in assertion(proof) {
+        request = request.add_extra_param(name, value);
+    }
+    built(|keep| drop(request.request(&keep)))
+}
+
 /// Reads the answer to a request for `requested` scopes.
 pub fn read_token(
+    provider: &Provider,
+    answer: &HttpAnswer,
+    requested: &str,
+    now: UnixTime,
+) -> std::result::Result<Token, Box<Refusal>> {
+    let token = read_any_token(provider, answer, requested, now)?;
+    let scope = &token.scope;
+    if !provider.grants_pop(scope) || (provider.profile.is_microsoft() && table::is_for_graph(scope)) {
+        return Err(diagnosis::pop_not_granted(provider, scope).into());
+    }
+    Ok(token)
+}
+
+/// The same where no scope tells what the token is good for: an application's own.
+pub fn read_any_token(
     provider: &Provider,
     answer: &HttpAnswer,
     requested: &str,
@@ -160,9 +185,6 @@ pub fn read_token(
         None | Some("") => requested.to_owned(),
         Some(scope) => scope.to_owned(),
     };
-    if !provider.grants_pop(&scope) || (provider.profile.is_microsoft() && table::is_for_graph(&scope)) {
-        return Err(diagnosis::pop_not_granted(provider, &scope).into());
-    }
     let lifetime = lifetime(&members)?;
     let secret = |text: &str| Secret::new(text.to_owned());
     let present = |name| text(&members, name).map(|text| text.filter(|text| !text.is_empty()).map(secret));
@@ -213,13 +235,13 @@ fn text<'a>(
 }
 
 /// The endpoint answers 200 with something that is no token: not our peer, or not the peer that was meant.
-fn unreadable(cause: &'static str, what: &str) -> Box<Refusal> {
+pub(super) fn unreadable(cause: &'static str, what: &str) -> Box<Refusal> {
     let error = Error::new(Status::Config, cause, format!("the token endpoint's answer {what}"))
         .advice("The operator must check the provider's token_endpoint and the proxy between.");
     Box::new(error.into())
 }
 
-type Client = BasicClient<
+pub(super) type Client = BasicClient<
     oauth2::EndpointNotSet,
     oauth2::EndpointNotSet,
     oauth2::EndpointNotSet,
@@ -227,7 +249,7 @@ type Client = BasicClient<
     oauth2::EndpointSet,
 >;
 
-fn client(provider: &Provider, proof: &Proof) -> Result<Client> {
+pub(super) fn client(provider: &Provider, proof: &Proof) -> Result<Client> {
     let client = BasicClient::new(ClientId::new(provider.client_id.clone()))
         .set_token_uri(TokenUrl::from_url(provider.token_endpoint()?.clone()));
     Ok(match proof {
@@ -243,7 +265,7 @@ fn client(provider: &Provider, proof: &Proof) -> Result<Client> {
 }
 
 /// The parameters an assertion is sent by.
-fn assertion(proof: &Proof) -> impl Iterator<Item = (&'static str, &str)> {
+pub(super) fn assertion(proof: &Proof) -> impl Iterator<Item = (&'static str, &str)> {
     let assertion = match proof {
         Proof::Secret(..) => None,
         Proof::Assertion(assertion) => Some(assertion.expose()),
@@ -252,7 +274,7 @@ fn assertion(proof: &Proof) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 /// The `oauth2` crate hands a finished request to its HTTP client; this one keeps it instead of sending it.
-fn built(
+pub(super) fn built(
     build: impl FnOnce(&dyn Fn(HttpRequest) -> std::result::Result<HttpResponse, Kept>),
 ) -> Result<HttpRequest> {
     let kept = RefCell::new(None);
@@ -264,7 +286,7 @@ fn built(
 }
 
 #[derive(Debug)]
-struct Kept;
+pub(super) struct Kept;
 
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

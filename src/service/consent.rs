@@ -7,6 +7,7 @@ mod admin;
 mod answer;
 mod confirm;
 mod connect;
+mod device;
 mod settle;
 
 use std::time::Duration;
@@ -137,6 +138,13 @@ fn provider_of(call: &Call, row: &AccountRow) -> Result<std::sync::Arc<Provider>
             "Enable the account first, then sign in.",
         );
     }
+    if row.account.app_only {
+        return off(
+            "rights.app_only",
+            "the application itself has access to this mailbox; nobody signs in for it",
+            "Nothing is to be done: the operator gave this server access to the mailbox.",
+        );
+    }
     let TokenSource::Provider(id) = &row.account.source else {
         return Err(Error::new(
             Status::Config,
@@ -193,6 +201,7 @@ async fn begin(
         nonce: fresh.nonce,
         issuer: provider.issuer_text(),
         admin: request.admin_consent,
+        device: None,
         created_at: now,
         expires_at: now + if request.admin_consent { admin::ADMIN_CONSENT_S } else { CONSENT_S },
     };

@@ -125,10 +125,14 @@ pub trait Store: Send + Sync {
 
     // --- consents under way ---
 
+    /// One with the same `state` is replaced.
     fn begin_consent(&self, consent: &Consent) -> Result<()>;
     /// Consumes in one statement what `state` names, if `session` is the one it was begun in and it is unused
     /// and not expired. Both are hashes.
     fn take_consent(&self, state: &[u8; 32], session: &[u8; 32], now: UnixTime) -> Result<TakenConsent>;
+    /// Puts back one that was taken and has brought no answer yet, as it now is. `false`: it was answered, replaced or
+    /// removed meanwhile.
+    fn put_back_consent(&self, consent: &Consent) -> Result<bool>;
     /// Remembers the answer given, so that the same callback in the same session hears it again.
     fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()>;
     /// Deletes what is expired.

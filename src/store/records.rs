@@ -183,7 +183,8 @@ pub struct Grant {
     pub identity: Option<Identity>,
     pub obtained_at: UnixTime,
     pub refreshed_at: UnixTime,
-    /// The session (hash) a pending grant may be confirmed in, and who began it.
+    /// The session (hash) a pending grant may be confirmed in; `None`: any of the owner's, as the operator began it on
+    /// another device.
     pub session: Option<[u8; 32]>,
     /// The provider said this grant is over (kept until a new one is stored).
     pub dead: bool,
@@ -203,8 +204,19 @@ pub struct Consent {
     pub issuer: String,
     /// An administrator's consent for the tenant: its answer changes nothing but "try again".
     pub admin: bool,
+    /// A sign-in on another device, which is asked about and brings no callback.
+    pub device: Option<DeviceCode>,
     pub created_at: UnixTime,
     pub expires_at: UnixTime,
+}
+
+/// RFC 8628 §3.2
+#[derive(Debug)]
+pub struct DeviceCode {
+    pub code: Secret,
+    pub interval_s: u32,
+    /// Not asked before.
+    pub poll_at: UnixTime,
 }
 
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use multipop::service::consent::AuthorizeRequest;
 use multipop::store::GrantSlot;
 use serde_json::json;
 
+use super::TENANT;
 use super::world::{OTHER_SESSION, SESSION, World};
 
 const ADMIN: &str = "admin@contoso.example";
@@ -91,6 +92,25 @@ fn accounts_that_had_a_grant_are_due_and_the_others_are_told_once() {
     let error = world.call(|call| async move { grant::access(&call, &row).await.map(drop) }).unwrap_err();
     assert_eq!(error.cause, "consent.admin_granted");
     assert_eq!(world.bring(&agreed(&world), OTHER_SESSION).listener.events, []);
+}
+
+#[test]
+fn an_account_of_the_application_is_due_and_its_owner_is_told_nothing() {
+    let mut world = World::entra();
+    world.provider()["tenant"] = json!(TENANT);
+    world.json["accounts"]["b"]["app_only"] = json!(true);
+    world.configure();
+    world
+        .store()
+        .update_state("b", &mut |state| {
+            state.outcome = Some(Outcome::AdminAction);
+            state.next_due = world_now(&world) + 86_400;
+        })
+        .unwrap();
+    let brought = world.bring(&agreed(&world), OTHER_SESSION);
+    assert!(brought.listener.events.iter().all(|event| event.account != "b"));
+    let state = world.row("b").state;
+    assert_eq!((state.next_due, state.outcome), (0, Some(Outcome::AdminAction)));
 }
 
 #[test]

@@ -10,11 +10,12 @@ use multipop::error::{Error, Status};
 use multipop::oauth::credential::{Credential, Proof};
 use multipop::oauth::provider::{Loaded, LoadedCertificate, Profile, Provider};
 use multipop::oauth::token::{confided, refresh};
+use multipop::service::consent::AuthorizeRequest;
 use multipop_host::mock::idp::{Client, ClientKey};
 use serde_json::{Value, json};
 
-use super::world::{ALICE, SESSION, World};
-use super::{NOW, config, secret};
+use super::world::{ALICE, Listener, SESSION, World};
+use super::{NOW, TENANT, config, secret};
 
 /// Making one takes a moment.
 static KEY: LazyLock<ClientKey> = LazyLock::new(|| ClientKey::until(2100).unwrap());
@@ -22,7 +23,7 @@ static OTHER: LazyLock<ClientKey> = LazyLock::new(|| ClientKey::until(2100).unwr
 
 fn proved(certificate: &ClientKey, private_key: &[u8], algorithm: &str) -> Result<Provider, Error> {
     let mut config = config(Profile::Microsoft365);
-    config.tenant = Some(super::TENANT.into());
+    config.tenant = Some(TENANT.into());
     config.assertion_algorithm = Some(algorithm.into());
     let certificates = vec![LoadedCertificate {
         certificate: certificate.certificate.to_vec(),
@@ -146,6 +147,40 @@ fn a_certificate_connects_and_refreshes_with_a_new_assertion_each_time() {
         // The provider takes none twice.
         assert_eq!(journal.violations(), Vec::<String>::new());
     }
+}
+
+fn only_by_the_first(change: impl FnOnce(&mut World)) -> World {
+    let mut world = world(&[&KEY], &[], json!({}));
+    let (certificate, key) = (at(&world, "one.pem"), at(&world, "one.key"));
+    world.provider()["certificate_file"] = certificate;
+    world.provider()["private_key_file"] = key;
+    change(&mut world);
+    world.configure();
+    world
+}
+
+#[test]
+fn a_certificate_asks_for_a_code_and_for_a_token_of_the_application_too() {
+    let world = only_by_the_first(|_| {});
+    let request = AuthorizeRequest { actor: "*", ..world.ask() };
+    let begun = world.instance.device_begin(&mut Listener::default(), &request).unwrap();
+    let begun: Value = serde_json::from_str(&begun).unwrap();
+    assert!(world.idp.enter_code(begun["user_code"].as_str().unwrap(), ALICE, true).unwrap());
+    world.clock.pass(5);
+    world.instance.device_poll(&mut Listener::default(), &request).0.unwrap();
+    let journal = world.idp.journal();
+    assert_eq!((journal.count("private_key_jwt"), journal.count("device_code/ok")), (2, 1));
+    assert_eq!(journal.violations(), Vec::<String>::new());
+
+    let world = only_by_the_first(|world| {
+        world.provider()["tenant"] = json!(TENANT);
+        world.json["accounts"]["a"]["app_only"] = json!(true);
+    });
+    let row = world.row("a");
+    world.call(|call| async move { grant::access(&call, &row).await.map(drop) }).unwrap();
+    let journal = world.idp.journal();
+    assert_eq!((journal.count("private_key_jwt"), journal.count("client_credentials/ok")), (1, 1));
+    assert_eq!(journal.violations(), Vec::<String>::new());
 }
 
 #[test]

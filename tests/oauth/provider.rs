@@ -2,9 +2,9 @@
 
 use multipop::config::{Cloud, ProviderConfig};
 use multipop::error::Status;
-use multipop::oauth::provider::{IssuerRule, Loaded, Profile, Provider};
+use multipop::oauth::provider::{DeviceFlow, IssuerRule, Loaded, Profile, Provider};
 
-use super::{TENANT, config, generic, prove, provider};
+use super::{TENANT, config, generic, microsoft, prove, provider};
 
 fn refused(config: ProviderConfig, member: &str, words: &str) {
     let error = prove(&config).err().unwrap_or_else(|| panic!("{member} was taken"));
@@ -219,6 +219,32 @@ fn i03_a_secret_file_that_is_no_secret_is_refused_without_showing_it() {
         let error = Provider::new(&config(Profile::Google), loaded).err().unwrap();
         assert!(error.message.starts_with("providers.p.client_secret_files"), "{}", error.message);
         assert!(!error.message.contains("two words"));
+    }
+}
+
+#[test]
+fn a_code_and_an_application_s_token_are_asked_for_where_the_profile_says() {
+    let own = ProviderConfig { tenant: Some(TENANT.into()), ..config(Profile::Microsoft365) };
+    let many = microsoft();
+    let endpoint = |provider: &Provider| provider.device_endpoint.as_ref().map(|url| url.path().to_owned());
+    assert_eq!(endpoint(&many).as_deref(), Some("/organizations/oauth2/v2.0/devicecode"));
+    assert_eq!((many.device_flow, many.app_scope.as_deref()), (DeviceFlow::Operator, None));
+    let scope = "https://outlook.office365.com/.default";
+    assert_eq!(provider(&own).app_scope.as_deref(), Some(scope));
+    for profile in [Profile::Google, Profile::Outlook] {
+        assert_eq!(provider(&config(profile)).app_scope, None);
+    }
+    assert_eq!(endpoint(&provider(&config(Profile::Google))), None);
+    let of_cloud = "https://outlook.office365.us/.default";
+    let cloud = ProviderConfig { app_scope: Some(of_cloud.into()), ..own };
+    assert_eq!(provider(&cloud).app_scope.as_deref(), Some(of_cloud));
+    let us_gov = ProviderConfig { cloud: Cloud::UsGovHigh, app_scope: None, ..cloud.clone() };
+    assert_eq!(provider(&us_gov).app_scope.as_deref(), Some(of_cloud));
+    let cloud_of_many = ProviderConfig { tenant: None, ..cloud.clone() };
+    assert_eq!(provider(&cloud_of_many).app_scope, None);
+    for wrong in ["https://outlook.office.com/POP.AccessAsUser.All", "two scopes/.default", "a\"/.default"] {
+        let error = prove(&ProviderConfig { app_scope: Some(wrong.into()), ..cloud.clone() }).unwrap_err();
+        assert!(error.message.contains("app_scope"), "{wrong}: {error}");
     }
 }
 

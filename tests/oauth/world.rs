@@ -104,6 +104,7 @@ impl World {
             json!({
                 "profile": "generic", "issuer": base,
                 "authorize_endpoint": format!("{base}/authorize"), "token_endpoint": format!("{base}/token"),
+                "device_endpoint": format!("{base}/devicecode"),
                 "scopes": ["openid", "email", "offline_access", "mail"],
             })
         })

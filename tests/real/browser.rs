@@ -76,6 +76,37 @@ impl Browser {
         panic!("the provider redirects for ever, last to {here}");
     }
 
+    /// Enters the code a device shows at the address it shows, signs in as `login` and says yes; answers the last page.
+    pub fn enter_code(&mut self, url: &str, code: &str, login: &str) -> String {
+        let mut here = Url::parse(url).expect("the device's address");
+        let mut page = self.get(&here);
+        for _ in 0..STEPS {
+            if let Some(location) = &page.location {
+                here = here.join(location).expect("a redirect");
+                page = self.get(&here);
+                continue;
+            }
+            assert_eq!(page.status, 200, "{here}: {}", page.body);
+            let xsrf =
+                page.body.split_once("name=\"xsrf\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+            page = match xsrf {
+                Some((xsrf, _)) => {
+                    let mut form = vec![("xsrf", xsrf), ("user_code", code)];
+                    if page.body.contains("op.deviceConfirmForm") {
+                        form.push(("confirm", "yes"));
+                    }
+                    self.post(&here, &form)
+                }
+                None if page.body.contains("value=\"login\"") => {
+                    self.post(&here, &[("prompt", "login"), ("login", login), ("password", "any")])
+                }
+                None if page.body.contains("value=\"consent\"") => self.post(&here, &[("prompt", "consent")]),
+                None => return page.body,
+            };
+        }
+        panic!("the provider asks for ever, last at {here}");
+    }
+
     pub fn get(&mut self, url: &Url) -> Page {
         let request = self.client.get(url.clone());
         self.send(request)

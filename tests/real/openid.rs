@@ -15,6 +15,11 @@ pub const CLIENT_SECRET: &str = "Kq7~tests.only+a/secret=with.odd~signs";
 /// What Dovecot asks about tokens with.
 pub const INTROSPECTION_SECRET: &str = "introspection-of-the-tests-only";
 
+/// For sign-in on another device, and for tokens of its own.
+pub const DEVICE_CLIENT_ID: &str = "multipop-device";
+/// RFC 8628 §3.4
+pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 pub struct OpenIdProvider {
     pub issuer: String,
     pub client_secret_file: PathBuf,
@@ -60,6 +65,15 @@ impl OpenIdProvider {
                 "redirect_uris": [REDIRECT_URI, "https://127.0.0.1:8443/multipop/callback"],
                 "subject_type": "pairwise",
             }, {
+                // Pairwise subjects would need a document of the client's there.
+                "client_id": DEVICE_CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
+                "token_endpoint_auth_method": "client_secret_post",
+                "grant_types": ["refresh_token", "client_credentials", DEVICE_GRANT],
+                "response_types": [],
+                "redirect_uris": [],
+                "subject_type": "public",
+            }, {
                 "client_id": "dovecot",
                 "client_secret": INTROSPECTION_SECRET,
                 "grant_types": [],
@@ -90,6 +104,10 @@ impl OpenIdProvider {
 
     pub fn token_endpoint(&self) -> String {
         format!("{}/token", self.issuer)
+    }
+
+    pub fn device_endpoint(&self) -> String {
+        format!("{}/device/auth", self.issuer)
     }
 
     pub fn introspection_endpoint(&self) -> String {

@@ -15,6 +15,9 @@ import { createServer } from 'node:https';
 import { createInterface } from 'node:readline';
 import Provider from 'oidc-provider';
 
+// Standard output is the answers' alone; the provider tells what it would have customised.
+console.info = console.error;
+
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const issuer = `https://127.0.0.1:${config.port}`;
 

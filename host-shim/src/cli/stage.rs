@@ -60,6 +60,7 @@ impl Stage {
                 "issuer": idp.issuer(),
                 "authorize_endpoint": idp.authorize_url(),
                 "token_endpoint": idp.token_url(),
+                "device_endpoint": idp.device_url(),
                 "client_id": idp::Client::ID,
                 "client_secret_file": secret,
                 "redirect_uri": format!("http://127.0.0.1:{}/callback", free_port().map_err(servers)?),

@@ -11,9 +11,15 @@ use parking_lot::Mutex;
 pub struct TokenTable(Arc<Mutex<HashMap<String, Accepted>>>);
 
 struct Accepted {
-    user: String,
+    users: Vec<String>,
     scope: String,
     until: Option<Instant>,
+}
+
+impl Accepted {
+    fn is_good(&self) -> bool {
+        self.until.is_none_or(|until| until > Instant::now())
+    }
 }
 
 impl TokenTable {
@@ -23,27 +29,31 @@ impl TokenTable {
 
     /// Accepts this token for this user until it is revoked.
     pub fn accept(&self, token: &str, user: &str) {
-        self.put(token, user, "", None);
+        self.put(token, vec![user.to_owned()], "", None);
     }
 
     /// Accepts this token for this user for so long.
     pub fn accept_for(&self, token: &str, user: &str, scope: &str, lifetime: Duration) {
-        self.put(token, user, scope, Some(Instant::now() + lifetime));
+        self.put(token, vec![user.to_owned()], scope, Some(Instant::now() + lifetime));
+    }
+
+    /// Accepts an application's own token, which opens all these mailboxes.
+    pub fn accept_for_all(&self, token: &str, users: &[String], scope: &str, lifetime: Duration) {
+        self.put(token, users.to_vec(), scope, Some(Instant::now() + lifetime));
     }
 
     /// True if the token is good and belongs to this user (ASCII case ignored).
     pub fn fits(&self, token: &str, user: &str) -> bool {
-        self.look_up(token).is_some_and(|(owner, _)| owner.eq_ignore_ascii_case(user))
+        let table = self.0.lock();
+        let good = table.get(token).filter(|entry| entry.is_good());
+        good.is_some_and(|entry| entry.users.iter().any(|owner| owner.eq_ignore_ascii_case(user)))
     }
 
-    /// The user and scope of a good token.
+    /// The user, the first where it is an application's, and scope of a good token.
     pub fn look_up(&self, token: &str) -> Option<(String, String)> {
         let table = self.0.lock();
-        let entry = table.get(token)?;
-        if entry.until.is_some_and(|until| until <= Instant::now()) {
-            return None;
-        }
-        Some((entry.user.clone(), entry.scope.clone()))
+        let entry = table.get(token).filter(|entry| entry.is_good())?;
+        Some((entry.users.first().cloned().unwrap_or_default(), entry.scope.clone()))
     }
 
     /// What is good for this user now: for mechanisms that show no more than a proof of it.
@@ -59,7 +69,7 @@ impl TokenTable {
 
     /// The tokens of this user are good no longer.
     pub fn revoke_user(&self, user: &str) {
-        self.0.lock().retain(|_, entry| !entry.user.eq_ignore_ascii_case(user));
+        self.0.lock().retain(|_, entry| !entry.users.iter().any(|owner| owner.eq_ignore_ascii_case(user)));
     }
 
     /// This token is good no longer.
@@ -67,8 +77,8 @@ impl TokenTable {
         self.0.lock().remove(token);
     }
 
-    fn put(&self, token: &str, user: &str, scope: &str, until: Option<Instant>) {
-        let entry = Accepted { user: user.to_owned(), scope: scope.to_owned(), until };
+    fn put(&self, token: &str, users: Vec<String>, scope: &str, until: Option<Instant>) {
+        let entry = Accepted { users, scope: scope.to_owned(), until };
         self.0.lock().insert(token.to_owned(), entry);
     }
 }

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::{Rules, address};
+use crate::config::PERSONAL_TENANT;
 use crate::error::Result;
 use crate::oauth::profile::{self, Defaults};
 use crate::oauth::provider::{IssuerRule, Profile, TENANT_ID, is_guid};
@@ -143,6 +144,3 @@ impl<'a> Place<'a> {
 fn is_personal(tenant: &str) -> bool {
     matches!(tenant, "common" | "consumers" | PERSONAL_TENANT)
 }
-
-/// The tenant of personal Microsoft accounts.
-const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";

@@ -10,6 +10,28 @@ use crate::oauth::profile::Defaults;
 const IDENTITY_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
 
 impl Rules<'_> {
+    /// What an application's own token is asked for with (PROTOCOL.md A.10).
+    pub(super) fn app_scope(&self, defaults: &Defaults) -> Result<Option<String>> {
+        let Some(given) = &self.config.app_scope else {
+            let has_one = !defaults.app_scope.is_empty() && self.config.has_one_tenant();
+            return Ok(has_one.then(|| defaults.app_scope.to_owned()));
+        };
+        let one = |scope: &str| !scope.is_empty() && is_printable(scope) && !scope.contains(['"', '\\']);
+        if !one(given) {
+            return self.broken("app_scope", "must be one scope without spaces");
+        }
+        if !self.config.profile.is_microsoft() {
+            return Ok(Some(given.clone()));
+        }
+        if !given.ends_with("/.default") {
+            return self.broken(
+                "app_scope",
+                "must end in /.default at Microsoft, such as https://outlook.office365.com/.default",
+            );
+        }
+        Ok(self.config.has_one_tenant().then(|| given.clone()))
+    }
+
     pub(super) fn scopes(&self, defaults: &Defaults) -> Result<Vec<String>> {
         let scopes: Vec<String> = match &self.config.scopes {
             Some(scopes) => scopes.clone(),

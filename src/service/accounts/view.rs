@@ -110,7 +110,7 @@ impl Viewer<'_> {
         let mut needs = Vec::new();
         if pending {
             needs.push("confirm");
-        } else if row.account.provider().is_some() {
+        } else if row.account.provider().is_some() && !row.account.app_only {
             let active = self.call.store.grant(&row.account.id, GrantSlot::Active)?;
             let is_over = active.is_none_or(|stored| stored.grant.dead);
             if is_over || row.state.outcome == Some(Outcome::ReauthUser) {

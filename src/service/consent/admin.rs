@@ -110,7 +110,9 @@ impl Page {
         }
         for row in rows.into_iter().filter(|row| whom.holds(row)) {
             let grant = store.grant(&row.account.id, GrantSlot::Active)?.map(|stored| stored.grant);
-            if grant.is_some_and(|grant| !grant.dead && grant.provider == whom.provider) {
+            let is_held = grant.is_some_and(|grant| !grant.dead && grant.provider == whom.provider);
+            // Nobody signs in for an account of the application: there is nothing to tell its owner.
+            if is_held || row.account.app_only {
                 store.update_state(&row.account.id, &mut |state| {
                     // Whoever has the link can answer it: nobody makes accounts try faster than this.
                     let earliest = state.last_try.map_or(0, |last| last + LEAST_PAUSE_S);

@@ -15,6 +15,8 @@ pub enum End {
     Confirm,
     /// An administrator agreed for the organisation; sign in now.
     AdminGranted,
+    /// Not finished on the other device; ask again.
+    Pending,
     Failed,
 }
 
@@ -61,6 +63,7 @@ impl Answered {
             None => End::Connected,
             Some(error) if error.status == Status::Confirm => End::Confirm,
             Some(error) if error.cause == "consent.admin_granted" => End::AdminGranted,
+            Some(error) if error.cause == "device.pending" => End::Pending,
             Some(_) => End::Failed,
         };
         let message = match &error {

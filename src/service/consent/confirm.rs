@@ -54,7 +54,8 @@ async fn try_confirm(
         )
         .advice("The owner must confirm in his own session."));
     }
-    if pending.grant.session != Some(session) {
+    // None: the operator began it on another device.
+    if pending.grant.session.is_some_and(|begun| begun != session) {
         return Err(Error::new(
             Status::Callback,
             "confirm.session",

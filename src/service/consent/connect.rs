@@ -8,7 +8,7 @@ use crate::engine::discovery;
 use crate::engine::grant;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
-use crate::model::{Counts, Event, EventKind, Identity, UnixTime};
+use crate::model::{Actor, Counts, Event, EventKind, Identity, UnixTime};
 use crate::oauth::callback::{Answer, Callback};
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::identity;
@@ -45,17 +45,7 @@ async fn try_connect(
     names: &mut Names,
 ) -> Result<()> {
     let provider = provider_of(call, row)?;
-    let is_as_begun = provider.id == consent.provider
-        && provider.issuer_text() == consent.issuer
-        && provider.redirect_uri == consent.redirect_uri;
-    if !is_as_begun {
-        return Err(Error::new(
-            Status::Callback,
-            "callback.changed",
-            "the account's provider was changed while the sign-in was under way",
-        )
-        .advice("Please start the sign-in again."));
-    }
+    is_as_begun(&provider, consent)?;
     let provider = discovery::located(call, &provider).await?;
     let code = match callback.answer(&provider, &consent.redirect_uri)? {
         Answer::AdminConsented => {
@@ -84,9 +74,39 @@ async fn try_connect(
         }),
         None => None,
     };
+    admit(call, &provider, consent, row, token, identity, now, names).await
+}
+
+pub(super) fn is_as_begun(provider: &Provider, consent: &Consent) -> Result<()> {
+    let is_as_begun = provider.id == consent.provider
+        && provider.issuer_text() == consent.issuer
+        && provider.redirect_uri == consent.redirect_uri;
+    if is_as_begun {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Callback,
+        "callback.changed",
+        "the account's provider was changed while the sign-in was under way",
+    )
+    .advice("Please start the sign-in again."))
+}
+
+/// Whoever signed in, by whatever way: the account's own, or one the owner is asked about.
+#[allow(clippy::too_many_arguments)] // One step of one sign-in; a struct would only rename its parts.
+pub(super) async fn admit(
+    call: &Call,
+    provider: &Provider,
+    consent: &Consent,
+    row: &AccountRow,
+    token: Token,
+    identity: Option<Identity>,
+    now: UnixTime,
+    names: &mut Names,
+) -> Result<()> {
     names.signed_in = identity.as_ref().and_then(|identity| identity.name.clone());
     let trust = weigh(row, identity.as_ref(), names)?;
-    settle(call, &provider, consent, row, token, identity, now, trust).await?;
+    settle(call, provider, consent, row, token, identity, now, trust).await?;
     match trust {
         Trust::Agreed => Ok(()),
         Trust::AskOwner => Err(ask_owner(row, names)),
@@ -186,7 +206,7 @@ async fn redeem(
     }
 }
 
-async fn keep_claims(call: &Call, row: &AccountRow, refusal: Refusal) -> Error {
+pub(super) async fn keep_claims(call: &Call, row: &AccountRow, refusal: Refusal) -> Error {
     Line::new("consent_words").field("account", &row.account.id).field("text", &refusal.description).debug();
     let Some(claims) = refusal.claims else {
         return refusal.error;
@@ -224,7 +244,7 @@ async fn settle(
         identity,
         obtained_at: now,
         refreshed_at: now,
-        session: (trust == Trust::AskOwner).then_some(consent.session),
+        session: (trust == Trust::AskOwner && !is_operators_device(consent)).then_some(consent.session),
         dead: false,
     };
     let account = row.account.clone();
@@ -237,6 +257,11 @@ async fn settle(
         }
     })
     .await
+}
+
+/// The operator began it for the owner, who was in no session of ours: his yes is bound to his name alone.
+fn is_operators_device(consent: &Consent) -> bool {
+    consent.device.is_some() && consent.actor == Actor::Operator
 }
 
 pub(super) async fn tell_connected(call: &Call, row: &AccountRow) {

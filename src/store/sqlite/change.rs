@@ -26,7 +26,7 @@ impl Change {
         let has_one = |account: &Account| matches!(account.source, TokenSource::Password(_));
         Change {
             generation,
-            grant: owner || signer || old.provider() != new.provider(),
+            grant: owner || signer || old.provider() != new.provider() || old.app_only != new.app_only,
             password: generation || !has_one(old) || !has_one(new),
             policy: old.delete != new.delete,
         }
@@ -96,6 +96,7 @@ mod tests {
             server: Server { host: "mail.example.com".into(), port: 995, security: Security::Implicit },
             user: "alice@contoso.example".into(),
             sign_in: None,
+            app_only: false,
             enabled: true,
             delete: DeletePolicy::Never,
             first_fetch: FirstFetch::All,

@@ -9,15 +9,37 @@ use crate::error::{Error, Result};
 use crate::model::{Actor, UnixTime};
 use crate::secret::Secret;
 use crate::store::seal::KeyRing;
-use crate::store::{Consent, TakenConsent, fault};
+use crate::store::{Consent, DeviceCode, TakenConsent, fault};
 
 /// How long the same callback in the same session hears the same answer.
 const REMEMBERED_S: u64 = 15 * 60;
 
 pub(super) fn begin(db: &Connection, keys: &KeyRing, consent: &Consent) -> Result<()> {
     let row = accounts::row_of(db, &consent.account)?;
+    let sealed = seal(db, keys, row, consent)?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO consents (state, session, account, expires_at, sealed) VALUES (?, ?, ?, ?, ?)",
+    )?
+    .execute(params![consent.state, consent.session, row, sql(consent.expires_at), sealed])?;
+    Ok(())
+}
+
+pub(super) fn put_back(db: &Connection, keys: &KeyRing, consent: &Consent) -> Result<bool> {
+    let row = accounts::row_of(db, &consent.account)?;
+    let sealed = seal(db, keys, row, consent)?;
+    let changed = db
+        .prepare_cached(
+            "UPDATE consents SET used = 0, expires_at = ?1, sealed = ?2
+                WHERE state = ?3 AND session = ?4 AND account = ?5 AND used = 1 AND answer IS NULL",
+        )?
+        .execute(params![sql(consent.expires_at), sealed, consent.state, consent.session, row])?;
+    Ok(changed == 1)
+}
+
+fn seal(db: &Connection, keys: &KeyRing, row: i64, consent: &Consent) -> Result<Vec<u8>> {
+    let device = consent.device.as_ref();
     let clear = wiped_json(
-        4096,
+        4096 + device.map_or(0, |device| 2 * device.code.len()),
         &Borrowed {
             actor: &consent.actor,
             provider: &consent.provider,
@@ -26,16 +48,16 @@ pub(super) fn begin(db: &Connection, keys: &KeyRing, consent: &Consent) -> Resul
             nonce: consent.nonce.expose(),
             issuer: &consent.issuer,
             admin: consent.admin,
+            device: device.map(|device| BorrowedDevice {
+                code: device.code.expose(),
+                interval_s: device.interval_s,
+                poll_at: device.poll_at,
+            }),
             created_at: consent.created_at,
             expires_at: consent.expires_at,
         },
     )?;
-    let sealed = accounts::data_key(db, keys, row)?.seal("consent", &consent.state, &clear)?;
-    db.prepare_cached(
-        "INSERT INTO consents (state, session, account, expires_at, sealed) VALUES (?, ?, ?, ?, ?)",
-    )?
-    .execute(params![consent.state, consent.session, row, sql(consent.expires_at), sealed])?;
-    Ok(())
+    accounts::data_key(db, keys, row)?.seal("consent", &consent.state, &clear)
 }
 
 pub(super) fn take(
@@ -74,6 +96,11 @@ pub(super) fn take(
         nonce: Secret::new(clear.nonce),
         issuer: clear.issuer,
         admin: clear.admin,
+        device: clear.device.map(|device| DeviceCode {
+            code: Secret::new(device.code),
+            interval_s: device.interval_s,
+            poll_at: device.poll_at,
+        }),
         created_at: clear.created_at,
         expires_at: clear.expires_at,
     }))
@@ -138,8 +165,16 @@ struct Borrowed<'a> {
     nonce: &'a str,
     issuer: &'a str,
     admin: bool,
+    device: Option<BorrowedDevice<'a>>,
     created_at: UnixTime,
     expires_at: UnixTime,
+}
+
+#[derive(Serialize)]
+struct BorrowedDevice<'a> {
+    code: &'a str,
+    interval_s: u32,
+    poll_at: UnixTime,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +187,15 @@ struct Clear {
     issuer: String,
     #[serde(default)]
     admin: bool,
+    #[serde(default)]
+    device: Option<ClearDevice>,
     created_at: UnixTime,
     expires_at: UnixTime,
+}
+
+#[derive(Deserialize)]
+struct ClearDevice {
+    code: String,
+    interval_s: u32,
+    poll_at: UnixTime,
 }

@@ -160,6 +160,10 @@ impl Store for SqliteStore {
         self.write(Durability::Full, |db| consents::take(db, &self.keys, state, session, now))
     }
 
+    fn put_back_consent(&self, consent: &Consent) -> Result<bool> {
+        self.write(Durability::Full, |db| consents::put_back(db, &self.keys, consent))
+    }
+
     fn answer_consent(&self, state: &[u8; 32], answer: &str) -> Result<()> {
         self.write(Durability::Full, |db| consents::answer(db, &self.keys, state, answer))
     }

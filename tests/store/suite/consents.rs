@@ -89,3 +89,35 @@ pub fn removal_of_the_account_ends_its_consents(open: Open) {
     store.answer_consent(&[1; 32], "late").unwrap();
     assert_eq!(store.begin_consent(&consent(2, "inbox")).unwrap_err().status, Status::Rights);
 }
+
+pub fn i11_a_device_s_code_is_put_back_until_it_is_answered(open: Open) {
+    let store = open();
+    put(&*store, "inbox");
+    let device =
+        || DeviceCode { code: Secret::new("the-device-code".into()), interval_s: 5, poll_at: NOW + 5 };
+    let begun = Consent { device: Some(device()), ..consent(1, "inbox") };
+    assert!(!store.put_back_consent(&begun).unwrap(), "nothing was taken");
+    store.begin_consent(&begun).unwrap();
+    assert!(!store.put_back_consent(&begun).unwrap(), "it was not taken");
+    let take = || store.take_consent(&[1; 32], &SESSION, NOW).unwrap();
+    let TakenConsent::Taken(mut taken) = take() else { panic!("it is there") };
+    assert!(matches!(take(), TakenConsent::Unanswered));
+    let kept = taken.device.as_mut().unwrap();
+    assert_eq!((&kept.code, kept.interval_s, kept.poll_at), (&device().code, 5, NOW + 5));
+    (kept.interval_s, kept.poll_at) = (10, NOW + 20);
+    let stranger = Consent { session: [66; 32], device: Some(device()), ..consent(1, "inbox") };
+    assert!(!store.put_back_consent(&stranger).unwrap());
+    assert!(store.put_back_consent(&taken).unwrap());
+    let TakenConsent::Taken(taken) = take() else { panic!("it is there again") };
+    let kept = taken.device.as_ref().unwrap();
+    assert_eq!((kept.interval_s, kept.poll_at, taken.expires_at), (10, NOW + 20, NOW + 600));
+    // A later begin takes its place, and an answer ends it.
+    let newer = DeviceCode { code: Secret::new("a-newer-code".into()), ..device() };
+    store.begin_consent(&Consent { device: Some(newer), ..consent(1, "inbox") }).unwrap();
+    assert!(!store.put_back_consent(&taken).unwrap());
+    let TakenConsent::Taken(newer) = take() else { panic!("the newer one") };
+    assert_eq!(newer.device.as_ref().unwrap().code, Secret::new("a-newer-code".into()));
+    store.answer_consent(&[1; 32], "connected").unwrap();
+    assert!(!store.put_back_consent(&newer).unwrap());
+    assert!(matches!(take(), TakenConsent::Answered(answer) if answer == "connected"));
+}

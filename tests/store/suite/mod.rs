@@ -60,6 +60,7 @@ macro_rules! every_promise {
             consents:
                 i11_a_consent_is_taken_once
                 i11_a_strangers_session_consumes_nothing
+                i11_a_device_s_code_is_put_back_until_it_is_answered
                 an_expired_consent_is_not_taken
                 the_answer_is_remembered_for_a_quarter_of_an_hour
                 removal_of_the_account_ends_its_consents;
@@ -110,6 +111,7 @@ pub fn account(id: &str, owner: &str) -> Account {
         server: Server { host: "outlook.office365.example".into(), port: 995, security: Security::Implicit },
         user: format!("{id}@contoso.example"),
         sign_in: None,
+        app_only: false,
         enabled: true,
         delete: DeletePolicy::Never,
         first_fetch: FirstFetch::All,
@@ -172,6 +174,7 @@ pub fn consent(state: u8, account: &str) -> Consent {
         nonce: Secret::new("the-nonce".into()),
         issuer: "https://login.example/v2.0".into(),
         admin: false,
+        device: None,
         created_at: NOW,
         expires_at: NOW + 600,
     }

@@ -124,11 +124,15 @@ impl Ask {
     }
 }
 
-/// The settings decide, else the browser's cookie, else the hint.
 fn signs_in(settings: &Settings, ask: &Ask, headers: &HeaderMap) -> String {
+    signed_in(settings, headers, ask.get("login_hint"))
+}
+
+/// The settings decide, else the browser's cookie, else the hint.
+pub(super) fn signed_in(settings: &Settings, headers: &HeaderMap, hint: Option<&str>) -> String {
     let cookie = headers.get("cookie").and_then(|value| value.to_str().ok());
     let cookie = cookie.and_then(|value| value.strip_prefix("signed_in="));
-    let name = settings.signs_in.as_deref().or(cookie).or(ask.get("login_hint"));
+    let name = settings.signs_in.as_deref().or(cookie).or(hint);
     name.unwrap_or("alice@contoso.example").to_ascii_lowercase()
 }
 

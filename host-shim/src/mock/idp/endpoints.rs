@@ -15,8 +15,8 @@ use super::journal::Journal;
 use super::reply::{Reply, Scripted, Then};
 use super::server::Shared;
 use super::settings::Settings;
-use super::token::Form;
-use super::{authorize, token};
+use super::token::{CONFIDENTIAL, Form};
+use super::{authorize, device, token};
 
 /// The connection is to be closed without an answer.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
         return Ok(Reply::page(StatusCode::NOT_FOUND, "not here").into_response(Then::End));
     };
     let settings = shared.settings();
-    let _in_flight = matches!(place, At::Token | At::Code | At::Refresh).then(|| shared.journal.in_flight());
+    let _in_flight = place.is_token().then(|| shared.journal.in_flight());
     count(&shared.journal, place, &form);
     let fault = Fault::due(&settings.faults, place);
     let (instead, then) = match &fault {
@@ -98,11 +98,15 @@ fn place(path: &str, form: &Form) -> Option<At> {
         "keys" | "jwks" => Some(At::Keys),
         "authorize" => Some(At::Authorize),
         "adminconsent" => Some(At::AdminConsent),
+        "devicecode" => Some(At::Device),
+        "device" => Some(At::DevicePage),
         "introspect" => Some(At::Introspect),
         "revoke" => Some(At::Revoke),
         "token" => Some(match form.get("grant_type") {
             Some("authorization_code") => At::Code,
             Some("refresh_token") => At::Refresh,
+            Some(token::DEVICE_GRANT) => At::DevicePoll,
+            Some("client_credentials") => At::Application,
             _ => At::Token,
         }),
         _ => None,
@@ -117,7 +121,12 @@ fn count(journal: &Journal, place: At, form: &Form) {
         At::AdminConsent => "adminconsent",
         At::Introspect => "introspect",
         At::Revoke => "revoke",
-        At::Code | At::Refresh | At::Token => form.get("grant_type").unwrap_or("no grant_type"),
+        At::Device => "device",
+        At::DevicePage => "device_page",
+        At::DevicePoll => "device_code",
+        At::Code | At::Refresh | At::Application | At::Token => {
+            form.get("grant_type").unwrap_or("no grant_type")
+        }
     };
     journal.counted(what);
 }
@@ -135,7 +144,7 @@ fn answer(
     } else {
         ""
     };
-    let posts = matches!(place, At::Code | At::Refresh | At::Token | At::Revoke);
+    let posts = place.is_token() || matches!(place, At::Device | At::Revoke);
     if posts && (head.method != Method::POST || !query.is_empty()) {
         shared.journal.violation("a token request must be a POST without a query");
         return Reply::error(&OAuthError::new("invalid_request"));
@@ -154,7 +163,9 @@ fn answer(
             token::introspect(shared, form.get("token").or(asked.get("token")).unwrap_or_default())
         }
         At::Revoke => token::revoke(shared, form),
-        At::Code | At::Refresh | At::Token => token::token(shared, settings, segment, form, &head.headers),
+        At::Device => token::device(shared, settings, segment, form, &head.headers),
+        At::DevicePage => device::page(shared, settings, query, &head.headers),
+        _ => token::token(shared, settings, segment, form, &head.headers),
     }
 }
 
@@ -170,10 +181,11 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"),
+        "device_authorization_endpoint": format!("{base}/devicecode"),
         "jwks_uri": keys,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "fragment", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", token::DEVICE_GRANT],
         "subject_types_supported": ["pairwise"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
@@ -193,10 +205,7 @@ fn discovery(shared: &Shared, settings: &Settings, segment: &str) -> Value {
 /// As a provider that wants to be helpful to whoever reads the log.
 fn echo(status: u16, form: &Form, head: &http::request::Parts, journal: &Journal) -> Reply {
     let given: Vec<(&str, &str)> =
-        ["client_secret", "client_assertion", "code", "code_verifier", "refresh_token"]
-            .into_iter()
-            .filter_map(|name| Some((name, form.get(name)?)))
-            .collect();
+        CONFIDENTIAL.into_iter().filter_map(|name| Some((name, form.get(name)?))).collect();
     given.iter().for_each(|(_, secret)| journal.shown(secret));
     let plain = given.iter().map(|(_, secret)| *secret).collect::<Vec<_>>();
     let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&given).finish();

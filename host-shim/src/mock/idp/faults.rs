@@ -19,13 +19,25 @@ pub enum At {
     Code,
     /// The token endpoint with `grant_type=refresh_token`.
     Refresh,
+    /// The same with the device's `grant_type` (RFC 8628 §3.4).
+    DevicePoll,
+    /// The same with `grant_type=client_credentials`.
+    Application,
+    /// Where a code for another device is asked for.
+    Device,
+    /// The page that code is entered on.
+    DevicePage,
     Introspect,
     Revoke,
 }
 
 impl At {
     fn covers(self, place: At) -> bool {
-        self == place || (self == At::Token && matches!(place, At::Code | At::Refresh))
+        self == place || (self == At::Token && place.is_token())
+    }
+
+    pub(super) fn is_token(self) -> bool {
+        matches!(self, At::Token | At::Code | At::Refresh | At::DevicePoll | At::Application)
     }
 }
 

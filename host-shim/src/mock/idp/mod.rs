@@ -21,6 +21,7 @@
 mod assertion;
 mod authorize;
 mod browser;
+mod device;
 mod endpoints;
 mod faults;
 mod journal;

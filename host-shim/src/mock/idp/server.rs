@@ -138,6 +138,22 @@ impl Server {
         Browser::new(self.client.clone(), user).consent(authorize_url)
     }
 
+    pub fn device_url(&self) -> String {
+        self.endpoint("devicecode")
+    }
+
+    /// Plays the person who enters a code on another device, and allows or refuses. `false`: no such code is open.
+    pub fn enter_code(&self, user_code: &str, user: &str, allow: bool) -> io::Result<bool> {
+        let decision = if allow { "allow" } else { "deny" };
+        let url = format!("{}/device?user_code={user_code}&mock_decision={decision}", self.base());
+        Ok(Browser::new(self.client.clone(), user).get(&url)?.status == 200)
+    }
+
+    /// No code given out so far is good any longer.
+    pub fn expire_codes(&self) {
+        self.shared.state.lock().devices.expire();
+    }
+
     fn endpoint(&self, name: &str) -> String {
         match self.shared.settings().entra_tenant {
             Some(_) => format!("{}/common/oauth2/v2.0/{name}", self.base()),

@@ -44,6 +44,11 @@ pub struct Settings {
     pub token_prefix: String,
     /// Discovery names this issuer.
     pub announced_issuer: Option<String>,
+    /// Mailboxes an application's own token opens.
+    pub app_mailboxes: Vec<String>,
+    /// How long a code for another device lives, and how often may be asked about it.
+    pub device_lifetime: Duration,
+    pub device_interval: Duration,
     /// As discovery lists them.
     pub authentication_methods: Vec<String>,
     pub faults: Vec<Fault>,
@@ -75,6 +80,9 @@ impl Settings {
             token_length: 0,
             token_prefix: String::new(),
             announced_issuer: None,
+            app_mailboxes: Vec::new(),
+            device_lifetime: Duration::from_secs(900),
+            device_interval: Duration::from_secs(5),
             authentication_methods: ["client_secret_post", "private_key_jwt", "client_secret_basic"]
                 .map(str::to_owned)
                 .into(),

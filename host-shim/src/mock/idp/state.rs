@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::TokenTable;
+use super::device::Codes;
 use super::journal::Journal;
 use super::jwt::encode;
 use super::settings::{Rotation, Settings};
@@ -34,6 +35,7 @@ pub(super) struct Grant {
 pub(super) struct State {
     codes: HashMap<String, Code>,
     refresh: HashMap<String, Refresh>,
+    pub devices: Codes,
     families: Vec<Family>,
     /// The `jti` of every assertion shown.
     pub assertions: HashSet<String>,

@@ -8,13 +8,13 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded::parse;
 
-use super::assertion;
 use super::faults::OAuthError;
 use super::jwt::{Subject, encode, id_token};
 use super::reply::Reply;
 use super::server::Shared;
 use super::settings::{Rotation, Settings};
-use super::state::{Grant, Shown};
+use super::state::{Grant, Shown, random};
+use super::{assertion, device};
 
 /// A form as posted; a member that stands twice is refused by whoever asks for it.
 pub(super) struct Form {
@@ -36,6 +36,30 @@ impl Form {
     }
 }
 
+/// What only this provider may be told.
+pub(super) const CONFIDENTIAL: [&str; 6] =
+    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
+
+/// RFC 8628 §3.4
+pub(super) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// POST on the device authorization endpoint.
+pub(super) fn device(
+    shared: &Shared,
+    settings: &Settings,
+    segment: &str,
+    form: &Form,
+    headers: &HeaderMap,
+) -> Reply {
+    for name in CONFIDENTIAL {
+        form.get(name).iter().for_each(|secret| shared.journal.shown(secret));
+    }
+    match authenticate(shared, settings, segment, form, headers) {
+        Ok(client) => device::begin(shared, settings, form, &client),
+        Err(error) => Reply::error(&error),
+    }
+}
+
 /// POST on the token endpoint.
 pub(super) fn token(
     shared: &Shared,
@@ -44,7 +68,7 @@ pub(super) fn token(
     form: &Form,
     headers: &HeaderMap,
 ) -> Reply {
-    for name in ["client_secret", "client_assertion", "code", "code_verifier", "refresh_token"] {
+    for name in CONFIDENTIAL {
         if let Some(secret) = form.get(name) {
             shared.journal.shown(secret);
         }
@@ -56,11 +80,14 @@ pub(super) fn token(
         authenticate(shared, settings, segment, form, headers).and_then(|client| match grant_type {
             "authorization_code" => by_code(shared, settings, segment, form, &client),
             "refresh_token" => by_refresh(shared, settings, form, &client),
+            "client_credentials" => of_application(shared, settings, segment, form),
+            DEVICE_GRANT => by_device_code(shared, settings, form, &client),
             _ => Err(OAuthError::new("unsupported_grant_type")),
         })
     };
     match answer {
         Ok(body) => {
+            let grant_type = if grant_type == DEVICE_GRANT { "device_code" } else { grant_type };
             shared.journal.counted(&format!("{grant_type}/ok"));
             Reply::json(StatusCode::OK, &body).header("cache-control", "no-store")
         }
@@ -186,6 +213,52 @@ fn by_code(
     drop(state);
     let id = issue_id_token(shared, settings, &code.grant);
     Ok(answer(settings, &scope, access, refresh, id))
+}
+
+fn by_device_code(
+    shared: &Shared,
+    settings: &Settings,
+    form: &Form,
+    client: &str,
+) -> Result<Value, OAuthError> {
+    let shown = form.get("device_code").ok_or_else(|| OAuthError::new("invalid_request"))?;
+    let mut state = shared.state.lock();
+    let entra = settings.entra_tenant.is_some();
+    let grant = state.devices.redeem(&shared.journal, shown, client, entra)?;
+    let family = state.begin(shown, grant.clone());
+    let access = state.new_access(&shared.journal, settings, &shared.tokens, family, &grant.scope);
+    let refresh =
+        (grant.offline && !settings.omit_refresh_token).then(|| state.new_refresh(&shared.journal, family));
+    drop(state);
+    let id = issue_id_token(shared, settings, &grant);
+    Ok(answer(settings, &grant.scope, access, refresh, id))
+}
+
+/// RFC 6749 §4.4; as Entra, on one tenant's segment and for `.default` only.
+fn of_application(
+    shared: &Shared,
+    settings: &Settings,
+    segment: &str,
+    form: &Form,
+) -> Result<Value, OAuthError> {
+    let scope = form.get("scope").unwrap_or_default();
+    if settings.entra_tenant.is_some() {
+        if ["common", "organizations", "consumers"].contains(&segment) {
+            return Err(OAuthError { error: "invalid_request".to_owned(), ..OAuthError::aadsts(9_001_023) });
+        }
+        if !scope.ends_with("/.default") {
+            return Err(OAuthError::aadsts(70_011));
+        }
+    }
+    let token = random("app-");
+    shared.journal.issued(&token);
+    shared.tokens.accept_for_all(&token, &settings.app_mailboxes, scope, settings.token_lifetime);
+    let mut body = answer(settings, scope, token, None, None);
+    // RFC 6749 §5.1 lets it be left out, as Entra does here.
+    if let (Some(_), Some(members)) = (&settings.entra_tenant, body.as_object_mut()) {
+        members.remove("scope");
+    }
+    Ok(body)
 }
 
 fn by_refresh(shared: &Shared, settings: &Settings, form: &Form, client: &str) -> Result<Value, OAuthError> {
