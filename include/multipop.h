@@ -54,8 +54,9 @@
  *     Durations end in `_s` and are seconds, sizes are bytes.
  *
  *     Outputs are written only on success. Exceptions: `err` is written by every call; multipop_fetch_once's
- *     report and multipop_handle_callback's JSON whenever the arguments were accepted, whatever the status.
- *     `err`, the report, and multipop_handle_callback's `out` may be NULL; no other pointer unless it says so.
+ *     report and the JSON of multipop_handle_callback and multipop_device_poll whenever the arguments were accepted,
+ *     whatever the status.
+ *     `err`, the report, and the `out` of multipop_handle_callback and multipop_device_poll may be NULL; no other pointer unless it says so.
  *
  * Structs
  *
@@ -249,7 +250,8 @@ multipop_status_t multipop_init(const multipop_host_t *host, multipop_t **out, m
 multipop_status_t multipop_configure(multipop_t *mp, const char *json, multipop_error_t *err);
 
 /* Ends the running long call within a second, or else the next one: multipop_configure, multipop_handle_callback,
- * multipop_fetch_once, multipop_check, and multipop_authorize_url where it must ask the network. The second counts from the return
+ * multipop_fetch_once, multipop_check, multipop_device_begin and _poll, and multipop_authorize_url where it must
+ * ask the network. The second counts from the return
  * of the host's last callback. The call that it reaches consumes it, whatever that call answers.
  * Any thread, async-signal-safe: one atomic store and nothing else. NULL does nothing. */
 void multipop_cancel(multipop_t *mp);
@@ -367,6 +369,20 @@ typedef struct multipop_callback {
  * E_CALLBACK, E_CONSENT, E_PROVIDER, E_RIGHTS, E_TRANSIENT, E_STORE, E_CANCELLED. Cancellable. */
 multipop_status_t multipop_handle_callback(multipop_t *mp, const multipop_callback_t *callback, char **out,
                                            multipop_error_t *err);
+
+/* Signs in on another device (RFC 8628): `*out` is what to show, a code and the address to enter it at ($defs/device
+ * of config.schema.json). Where `device_flow` of the provider does not say otherwise only the operator may begin, since
+ * a code tells nothing of who asked for it. `request` as for multipop_authorize_url; it and its `session` are what
+ * multipop_device_poll is asked with. Since 1.1.
+ * E_RIGHTS, E_CONFIG, E_PROVIDER, E_TRANSIENT, E_STORE, E_CANCELLED. Cancellable. */
+multipop_status_t multipop_device_begin(multipop_t *mp, const multipop_authorize_t *request, char **out,
+                                        multipop_error_t *err);
+
+/* Asks once whether the person signed in. 0: the account is connected. E_TRANSIENT: ask again after
+ * `err->retry_after_s`; asked earlier it answers the same and asks nobody. Everything else, E_CONFIRM too, and `*out`
+ * are as in multipop_handle_callback; `out` may be NULL. Since 1.1. Cancellable. */
+multipop_status_t multipop_device_poll(multipop_t *mp, const multipop_authorize_t *request, char **out,
+                                       multipop_error_t *err);
 
 /* ---- The sink: where messages go -----------------------------------------------------------------------------
  *
@@ -540,6 +556,10 @@ typedef multipop_status_t multipop_handle_callback_fn(multipop_t *, const multip
 typedef multipop_status_t multipop_fetch_once_fn(multipop_t *, const multipop_fetch_t *, const multipop_sink_t *,
                                                  multipop_report_t *, multipop_error_t *);
 typedef multipop_status_t multipop_check_fn(multipop_t *, const multipop_fetch_t *, char **, multipop_error_t *);
+typedef multipop_status_t multipop_device_begin_fn(multipop_t *, const multipop_authorize_t *, char **,
+                                                   multipop_error_t *);
+typedef multipop_status_t multipop_device_poll_fn(multipop_t *, const multipop_authorize_t *, char **,
+                                                  multipop_error_t *);
 typedef void multipop_cancel_fn(multipop_t *);
 typedef void multipop_free_fn(char *);
 typedef void multipop_destroy_fn(multipop_t *);
@@ -580,6 +600,8 @@ typedef struct multipop_api {
     multipop_destroy_fn *destroy;
     /* since 1.1: NULL where the library is older */
     multipop_check_fn *check;
+    multipop_device_begin_fn *device_begin;
+    multipop_device_poll_fn *device_poll;
 } multipop_api_t;
 
 /* Loads the library at `path` (NULL: "libmultipop.so.1" by the loader's own search) and fills `api`. Answers NULL,
@@ -625,6 +647,8 @@ static inline const char *multipop_load(const char *path, multipop_api_t *api) {
     MULTIPOP_FIND_(free);
     MULTIPOP_FIND_(destroy);
     MULTIPOP_FIND_LATER_(check);
+    MULTIPOP_FIND_LATER_(device_begin);
+    MULTIPOP_FIND_LATER_(device_poll);
 #undef MULTIPOP_FIND_
 #undef MULTIPOP_FIND_LATER_
 

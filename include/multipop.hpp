@@ -100,6 +100,8 @@ class library {
         destroy = api.destroy;
         version = api.version;
         check = api.check;
+        device_begin = api.device_begin;
+        device_poll = api.device_poll;
     }
 #endif
 
@@ -111,7 +113,8 @@ class library {
           account_remove(multipop_account_remove), accounts(multipop_accounts), account_act(multipop_account_act),
           authorize_url(multipop_authorize_url), handle_callback(multipop_handle_callback),
           fetch_once(multipop_fetch_once), cancel(multipop_cancel), free(multipop_free),
-          destroy(multipop_destroy), version(multipop_version), check(multipop_check) {}
+          destroy(multipop_destroy), version(multipop_version), check(multipop_check),
+          device_begin(multipop_device_begin), device_poll(multipop_device_poll) {}
 #endif
 
     multipop_init_fn *init = nullptr;
@@ -129,6 +132,8 @@ class library {
     multipop_version_fn *version = nullptr;
     // Since 1.1: null where the library is older.
     multipop_check_fn *check = nullptr;
+    multipop_device_begin_fn *device_begin = nullptr;
+    multipop_device_poll_fn *device_poll = nullptr;
 };
 
 using message = multipop_message_t;
@@ -433,6 +438,17 @@ class instance {
     }
     report fetch_once(const fetch &which, const sink &to) { return try_fetch_once(which, to).get(); }
 
+    // A code for another device, and whether it was entered there; an older library has neither: E_ABI. As with
+    // handle_callback the poll's JSON is there on failure, too.
+    result<std::string> try_device_begin(const std::string &actor, const std::string &account,
+                                         const std::string &session) {
+        return device(lib_->device_begin, "multipop_device_begin", actor, account, session);
+    }
+    result<std::string> try_device_poll(const std::string &actor, const std::string &account,
+                                        const std::string &session) {
+        return device(lib_->device_poll, "multipop_device_poll", actor, account, session);
+    }
+
     // The doctor's findings as JSON; flags: MULTIPOP_FETCH_DRY_RUN. An older library has no doctor: E_ABI.
     result<std::string> try_check(const fetch &which) {
         if (!lib_->check)
@@ -447,6 +463,18 @@ class instance {
     std::string check(const fetch &which) { return try_check(which).get(); }
 
   private:
+    template <class Function>
+    result<std::string> device(Function *function, const char *name, const std::string &actor,
+                               const std::string &account, const std::string &session) {
+        if (!function)
+            return {std::nullopt, too_old(name)};
+        multipop_authorize_t request = MULTIPOP_AUTHORIZE_INIT;
+        request.actor = actor.c_str();
+        request.account = account.c_str();
+        request.session = session.c_str();
+        return text([&](char **out, multipop_error_t *err) { return function(mp_, &request, out, err); });
+    }
+
     static failure too_old(const char *function) {
         failure why;
         why.status = MULTIPOP_E_ABI;

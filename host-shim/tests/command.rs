@@ -334,3 +334,45 @@ fn check_shows_a_refused_configuration_as_its_first_step() {
     let said = String::from_utf8(house.check("not a server", &[]).stdout).unwrap();
     assert!(said.contains("✗ configuration") && said.contains("servers[0]"), "{said}");
 }
+
+#[test]
+fn authorize_shows_a_code_for_another_device_and_waits_for_it() {
+    use multipop_host::mock::idp;
+    use std::io::{BufRead, BufReader};
+
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (pki, tokens) = (Pki::new().unwrap(), TokenTable::new());
+    let settings =
+        idp::Settings { device_interval: std::time::Duration::from_secs(1), ..idp::Settings::generic() };
+    let idp = idp::Server::start(&pki, &tokens, settings).unwrap();
+    fs::write(at("ca.pem"), pki.ca_pem()).unwrap();
+    fs::write(at("secret"), idp::Client::SECRET).unwrap();
+    assert!(host(&["key", &at("key")]).status.success());
+    let written = serde_json::json!({
+        "store": at("store.db"), "keys": [at("key")], "hostname": "mail.example.com",
+        "ca_file": at("ca.pem"), "system_roots": false,
+        "providers": { "p": {
+            "profile": "generic", "issuer": idp.base(), "authorize_endpoint": idp.authorize_url(),
+            "token_endpoint": idp.token_url(), "device_endpoint": idp.device_url(),
+            "client_id": idp::Client::ID, "client_secret_file": at("secret"),
+            "redirect_uri": "https://mail.example.com/back", "servers": ["127.0.0.1:995"],
+            "scopes": ["openid", "email", "offline_access", "mail"],
+        } },
+        "accounts": { "alice": {
+            "owner": "alice@example.com", "server": "127.0.0.1:995", "user": USER, "provider": "p",
+        } },
+    });
+    fs::write(at("config.json"), written.to_string()).unwrap();
+    let library = library();
+    let mut run = command(&["authorize", "alice", "--device", "--json", "--config", &at("config.json")]);
+    run.args(["--library", library.to_str().unwrap()]).stdout(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    let shown: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    let code = shown["device"]["user_code"].as_str().unwrap();
+    assert!(idp.enter_code(code, USER, true).unwrap());
+    let ended: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!((&ended["type"], &ended["status"]), (&"callback".into(), &0.into()), "{ended}");
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}

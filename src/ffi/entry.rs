@@ -1,13 +1,12 @@
-//! The exported functions. `include/multipop.h` documents them; nothing is said here twice.
+//! The exported functions but those of consent. `include/multipop.h` documents them; nothing is said here twice.
 //!
 //! Each one only reads its arguments, calls one verb of `service`, and hands its answer out, all inside
 //! `boundary::call`.
 
 use std::ffi::{c_char, c_void};
-use std::ptr;
 
 use multipop_abi as abi;
-use multipop_abi::{Authorize, Callback, Error, Fetch, Host, Instance, Query, Report, Sink};
+use multipop_abi::{Error, Fetch, Host, Instance, Query, Report, Sink};
 
 use super::boundary::{self, Door, Reach};
 use super::host::HostSide;
@@ -19,7 +18,6 @@ use crate::error::Result;
 use crate::model;
 use crate::service::accounts::AccountsRequest;
 use crate::service::check::CheckRequest;
-use crate::service::consent::{AuthorizeRequest, CallbackRequest};
 use crate::service::fetch::FetchRequest;
 
 #[unsafe(no_mangle)]
@@ -166,80 +164,6 @@ pub unsafe extern "C" fn multipop_account_act(
 /// # Safety
 /// As `multipop.h` says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn multipop_authorize_url(
-    mp: *mut Instance,
-    request: *const Authorize,
-    out: *mut *mut c_char,
-    err: *mut Error,
-) -> i32 {
-    const FLAGS: u32 =
-        abi::AUTHORIZE_CHOOSE_ACCOUNT | abi::AUTHORIZE_FORCE_CONSENT | abi::AUTHORIZE_ADMIN_CONSENT;
-    // SAFETY: the header's promises about every pointer.
-    unsafe {
-        boundary::call(mp, err, Reach::Short, |instance, host| {
-            let request = read(request)?;
-            known_flags("multipop_authorize_t", request.flags, FLAGS)?;
-            proved_out(out.cast())?;
-            let actor = text::required(request.actor, "request.actor", NAME_BYTES)?;
-            let account = text::required(request.account, "request.account", ID_BYTES)?;
-            let session = text::session(request.session)?;
-            let request = AuthorizeRequest {
-                actor: &actor,
-                account: &account,
-                session: &session,
-                choose_account: request.flags & abi::AUTHORIZE_CHOOSE_ACCOUNT != 0,
-                force_consent: request.flags & abi::AUTHORIZE_FORCE_CONSENT != 0,
-                admin_consent: request.flags & abi::AUTHORIZE_ADMIN_CONSENT != 0,
-            };
-            text::give(out, &instance.authorize_url(host, &request)?)
-        })
-    }
-}
-
-/// # Safety
-/// As `multipop.h` says.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn multipop_handle_callback(
-    mp: *mut Instance,
-    callback: *const Callback,
-    out: *mut *mut c_char,
-    err: *mut Error,
-) -> i32 {
-    // SAFETY: the header's promises about every pointer.
-    unsafe {
-        if !out.is_null() {
-            out.write(ptr::null_mut());
-        }
-        boundary::call(mp, err, Reach::Long, |instance, host| {
-            let callback = read(callback)?;
-            reserved("multipop_callback_t", callback.reserved)?;
-            let uri = text::any(callback.uri, "callback.uri", SMALL_BYTES)?;
-            let form = match callback.form.is_null() {
-                true => None,
-                false => Some(text::any(callback.form, "callback.form", SMALL_BYTES)?),
-            };
-            let session = text::session(callback.session)?;
-            let request = CallbackRequest {
-                uri: &uri,
-                form: form.as_ref().map(|text| text.as_str()),
-                session: &session,
-            };
-            let (outcome, json) = instance.handle_callback(host, &request);
-            if let Some(json) = json
-                && !out.is_null()
-            {
-                // The outcome stands whether or not there was memory for its extra.
-                let given = text::give(out, &json);
-                return outcome.and(given);
-            }
-            outcome
-        })
-    }
-}
-
-/// # Safety
-/// As `multipop.h` says.
-#[unsafe(no_mangle)]
 pub unsafe extern "C" fn multipop_fetch_once(
     mp: *mut Instance,
     what: *const Fetch,
@@ -325,7 +249,7 @@ pub unsafe extern "C" fn multipop_destroy(mp: *mut Instance) {
     unsafe { boundary::destroy(mp) }
 }
 
-fn proved_out(out: *const c_void) -> Result<()> {
+pub(super) fn proved_out(out: *const c_void) -> Result<()> {
     if out.is_null() {
         return Err(null("out"));
     }

@@ -8,6 +8,7 @@ pub mod entry;
 
 mod boundary;
 mod callback;
+mod consent;
 mod host;
 mod log;
 mod sink;

@@ -4,7 +4,7 @@ use abi_stable::export_root_module;
 use abi_stable::prefix_type::PrefixTypeTrait;
 use multipop_abi::module::{Multipop, MultipopRef};
 
-use super::entry;
+use super::{consent, entry};
 
 #[export_root_module]
 fn module() -> MultipopRef {
@@ -17,13 +17,15 @@ fn module() -> MultipopRef {
         account_remove: entry::multipop_account_remove,
         accounts: entry::multipop_accounts,
         account_act: entry::multipop_account_act,
-        authorize_url: entry::multipop_authorize_url,
-        handle_callback: entry::multipop_handle_callback,
+        authorize_url: consent::multipop_authorize_url,
+        handle_callback: consent::multipop_handle_callback,
         fetch_once: entry::multipop_fetch_once,
         cancel: entry::multipop_cancel,
         free: entry::multipop_free,
         destroy: entry::multipop_destroy,
         check: entry::multipop_check,
+        device_begin: consent::multipop_device_begin,
+        device_poll: consent::multipop_device_poll,
     }
     .leak_into_prefix()
 }

@@ -144,6 +144,9 @@ static void all_answer(int32_t status) {
     CHECK(mp.fetch_once(m, &what, &sink, &report, &err) == status && report.bytes == 77);
     CHECK(mp.fetch_once(m, &what, &sink, NULL, NULL) == status);
     CHECK(mp.check(m, &what, &out, &err) == status && out == NULL);
+    json_out = (char *)&sink;
+    CHECK(mp.device_begin(m, &ask, &out, &err) == status && out == NULL);
+    CHECK(mp.device_poll(m, &ask, &json_out, &err) == status && json_out == NULL);
 }
 
 /* ---- arguments ---- */
@@ -199,6 +202,12 @@ static void nulls(void) {
     CHECK(mp.authorize_url(m, &ask, &out, &err) == no);
     ask.session = SESSION;
     CHECK(mp.authorize_url(m, &ask, NULL, &err) == no);
+    CHECK(mp.device_begin(m, NULL, &out, &err) == no && mp.device_begin(m, &ask, NULL, &err) == no);
+    CHECK(mp.device_poll(m, NULL, &out, &err) == no && mp.device_poll(m, NULL, NULL, NULL) == no);
+    ask.account = NULL;
+    CHECK(mp.device_begin(m, &ask, &out, &err) == no && mp.device_poll(m, &ask, &out, &err) == no);
+    ask.account = "a", ask.session = "short";
+    CHECK(mp.device_begin(m, &ask, &out, &err) == no && mp.device_poll(m, &ask, &out, &err) == no);
     CHECK(mp.handle_callback(m, NULL, &out, &err) == no && mp.handle_callback(m, &got, &out, &err) == no);
     got.uri = "?x=y";
     CHECK(mp.handle_callback(m, &got, NULL, &err) == no);
@@ -256,6 +265,8 @@ static int32_t with(int kind, struct longer *it) {
     case 5: status = mp.fetch_once(m, &what, &it->is.sink, NULL, &err); break;
     case 6: status = mp.fetch_once(m, &what, &sink, &it->is.report, &err); break;
     case 7: status = mp.configure(m, "{}", &it->is.err); break;
+    case 9: status = mp.device_begin(m, &it->is.ask, &out, &err); break;
+    case 10: status = mp.device_poll(m, &it->is.ask, &out, &err); break;
     default: status = mp.check(m, &it->is.what, &out, &err); break;
     }
     mp.destroy(made);
@@ -301,6 +312,15 @@ static void sizes(void) {
     CHECK(with(4, &it) == MULTIPOP_E_ABI && with(8, &it) == MULTIPOP_E_ARGUMENT);
     it.is.what.flags = MULTIPOP_FETCH_NOW;
     CHECK(with(4, &it) == MULTIPOP_E_ARGUMENT && with(8, &it) == MULTIPOP_E_ABI);
+    for (kind = 9; kind < 11; kind++) {
+        memset(&it, 0, sizeof it);
+        it.is.ask.struct_size = sizeof it.is.ask, it.is.ask.flags = 8;
+        CHECK(with(kind, &it) == MULTIPOP_E_ABI);
+        it.is.ask.flags = 0, it.is.ask.struct_size -= 1;
+        CHECK(with(kind, &it) == MULTIPOP_E_ABI);
+    }
+    memset(&it, 0, sizeof it);
+    it.is.what.struct_size = sizeof it.is.what;
     it.is.what.flags = 0, it.is.what.struct_size -= 1;
     CHECK(with(8, &it) == MULTIPOP_E_ABI);
 }

@@ -19,7 +19,8 @@ int main(int argc, char **argv) {
     if (multipop_load("/nonexistent/libmultipop.so.1", &api) == NULL || api.init != NULL) return 2;
     if (argc > 2 && (multipop_load(argv[2], &api) == NULL || api.library != NULL)) return 3;
     /* A library of ABI 1.0 loads; what came later is NULL. */
-    if (argc > 3 && (multipop_load(argv[3], &api) != NULL || api.destroy == NULL || api.check != NULL)) return 8;
+    if (argc > 3 && (multipop_load(argv[3], &api) != NULL || api.destroy == NULL || api.check != NULL ||
+                     api.device_begin != NULL || api.device_poll != NULL)) return 8;
 #else
     (void)argc, (void)argv;
 #endif

@@ -1,9 +1,12 @@
 //! `authorize ACCOUNT`: the user signs in at the provider in a browser and comes back here, or pastes where he was
-//! sent.
+//! sent, or enters a code on another device.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use multipop_abi as abi;
-use multipop_host::library::{self, Failure, Instance};
+use multipop_host::library::{self, Failure, Instance, Who};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -30,6 +33,9 @@ pub struct Authorize {
     /// Listen on no port; take the address the browser was sent to from the terminal
     #[arg(long)]
     paste: bool,
+    /// Show a code to be entered on another device (RFC 8628), and wait
+    #[arg(long, conflicts_with_all = ["paste", "choose_account", "force_consent", "admin_consent"])]
+    device: bool,
     /// Say yes where another name signed in than is configured; the owner's own, so only with --as
     #[arg(long)]
     yes: bool,
@@ -40,6 +46,9 @@ impl Authorize {
         let log = Box::new(LogLines(console.clone()));
         let mut instance = opened::open(common, console, &self.configured.config, log)?;
         let session = session()?;
+        if self.device {
+            return self.by_device(&mut instance, &session, console);
+        }
         let url = instance.authorize_url(&library::Authorize {
             actor: &self.configured.actor,
             account: &self.account,
@@ -66,6 +75,33 @@ impl Authorize {
             }
         };
         self.told(&mut instance, &session, result, answer, json, console)
+    }
+
+    /// Asks as often as the library says, which says as often as the provider.
+    fn by_device(&self, instance: &mut Instance, session: &str, console: &Console) -> Done {
+        let request = library::Authorize {
+            actor: &self.configured.actor,
+            account: &self.account,
+            session,
+            ..library::Authorize::default()
+        };
+        let begun: Value = serde_json::from_str(&instance.device_begin(&request)?)
+            .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))?;
+        console.say(begun["message"].as_str().unwrap_or_default());
+        console.object(&json!({"type": "device", "account": self.account, "device": begun}));
+        let lasts = Duration::from_secs(begun["expires_in_s"].as_u64().unwrap_or_default());
+        let until = Instant::now() + lasts;
+        let mut wait_s = begun["interval_s"].as_u64().unwrap_or(1);
+        loop {
+            sleep(Duration::from_secs(wait_s.max(1)));
+            let (result, json) = instance.device_poll(&request);
+            match &result {
+                Err(failure) if failure.who() == Who::Time && Instant::now() < until => {
+                    wait_s = failure.retry_after_s.into();
+                }
+                _ => return self.told(instance, session, result, None, json, console),
+            }
+        }
     }
 
     /// A port that is taken is no reason to give up: pasting works as well.

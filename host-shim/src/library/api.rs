@@ -23,6 +23,7 @@ type Status = i32;
 type Text = *const c_char;
 type TextOut = *mut *mut c_char;
 type ErrorOut = *mut abi::Error;
+pub(super) type Device = unsafe extern "C" fn(Handle, *const abi::Authorize, TextOut, ErrorOut) -> Status;
 
 /// The functions, and what keeps them mapped.
 #[derive(Clone)]
@@ -51,6 +52,8 @@ pub struct Api {
     pub(super) destroy: unsafe extern "C" fn(Handle),
     /// Since 1.1.
     pub(super) check: Option<unsafe extern "C" fn(Handle, *const abi::Fetch, TextOut, ErrorOut) -> Status>,
+    pub(super) device_begin: Option<Device>,
+    pub(super) device_poll: Option<Device>,
     /// `None`: mapped for good.
     pub(super) _mapped: Option<Arc<Library>>,
 }
@@ -113,7 +116,9 @@ macro_rules! every_function {
             cancel,
             free,
             destroy;
-            check
+            check,
+            device_begin,
+            device_poll
         )
     };
 }

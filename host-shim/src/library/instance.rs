@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use multipop_abi as abi;
 
-use super::api::{Api, Handle};
+use super::api::{Api, Device, Handle};
 use super::events::{self, HostEvents, Level, Listener};
 use super::failure::Failure;
 use super::pour::{Pour, Sink};
@@ -248,6 +248,42 @@ impl Instance {
             resume_unwind(panic);
         }
         Ok(Fetched { result, report })
+    }
+
+    /// What to show to a person who signs in on another device, JSON. The flags of `request` say nothing here.
+    pub fn device_begin(&mut self, request: &Authorize<'_>) -> Result<String, Failure> {
+        let function = self.living.api.device_begin.ok_or_else(|| too_old("multipop_device_begin"))?;
+        let (result, json) = self.device(function, request);
+        result.map(|()| json.unwrap_or_default())
+    }
+
+    /// Whether he did; the JSON is the callback's, there whenever the arguments were accepted.
+    pub fn device_poll(&mut self, request: &Authorize<'_>) -> (Result<(), Failure>, Option<String>) {
+        match self.living.api.device_poll {
+            Some(function) => self.device(function, request),
+            None => (Err(too_old("multipop_device_poll")), None),
+        }
+    }
+
+    fn device(&mut self, function: Device, request: &Authorize<'_>) -> (Result<(), Failure>, Option<String>) {
+        let texts = argument("actor", request.actor).and_then(|actor| {
+            let account = argument("account", request.account)?;
+            Ok((actor, account, argument("session", request.session)?))
+        });
+        let (actor, account, session) = match texts {
+            Ok(texts) => texts,
+            Err(failure) => return (Err(failure), None),
+        };
+        let request = abi::Authorize {
+            actor: actor.as_ptr(),
+            account: account.as_ptr(),
+            session: session.as_ptr(),
+            ..abi::Authorize::INIT
+        };
+        let mut out = ptr::null_mut();
+        // SAFETY: valid during the call.
+        let result = self.call(|_, mp, err| unsafe { function(mp, &request, &mut out, err) });
+        (result, self.take_text(out))
     }
 
     /// The doctor's findings as JSON, see `config.schema.json`; `account` `None` is every account the actor reaches.

@@ -99,6 +99,18 @@ pub struct Multipop {
         out: *mut *mut c_char,
         err: *mut Error,
     ) -> i32,
+    pub device_begin: unsafe extern "C" fn(
+        mp: *mut Instance,
+        request: *const Authorize,
+        out: *mut *mut c_char,
+        err: *mut Error,
+    ) -> i32,
+    pub device_poll: unsafe extern "C" fn(
+        mp: *mut Instance,
+        request: *const Authorize,
+        out: *mut *mut c_char,
+        err: *mut Error,
+    ) -> i32,
 }
 
 impl RootModule for MultipopRef {
