@@ -35,7 +35,7 @@ pub fn page() -> String {
 const HEAD: &str = "\
 # What a failure means and who can mend it
 
-Made from `src/oauth/table/` by `cargo test --test diagnosis -- --ignored regenerate`; do not edit it here.
+Made from `src/oauth/table/` by `cargo test --test diagnosis`; do not edit it here.
 
 Microsoft's numbers refine `suberror` and `error`, and an HTTP status of 408, 429 or 5xx is time whatever stands in it.
 Numbers that are not listed leave what `error` says. Of the rows for a mail server's answer the first that fits counts.
