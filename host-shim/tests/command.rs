@@ -240,6 +240,14 @@ fn an_interrupt_ends_the_fetch_tidily() {
 }
 
 #[test]
+fn a_long_first_fetch_is_one_command() {
+    let house = House::new(1100);
+    assert_eq!(house.taken(&[]), 1100);
+    assert_eq!(house.pop.journal().logins(), 3, "sessions of 500");
+    assert_eq!(house.taken(&[]), 0);
+}
+
+#[test]
 fn an_lmtp_server_that_is_not_there_costs_no_download() {
     let house = House::new(3);
     let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

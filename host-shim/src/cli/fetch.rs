@@ -1,6 +1,7 @@
 //! `fetch`: one pass over what is due, or a visit to one account, into a Maildir or to an LMTP server.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::{ArgGroup, Args};
 use multipop_host::library::{Begun, Fetched, Instance, Message, No, Report, Sink, Yes};
@@ -96,8 +97,7 @@ impl What<'_> {
         console: &Console,
     ) -> Result<Report, Trouble> {
         let mut sink = Listening { sink, stopped: None };
-        let fetched = instance.fetch_once(self.actor, self.account, self.deadline_s, self.now, &mut sink)?;
-        let Fetched { result, report } = fetched;
+        let Fetched { result, report } = self.fetch_all(instance, &mut sink)?;
         console.object(&json!({
             "type": "report",
             "status": result.as_ref().err().map_or(0, |failure| failure.status),
@@ -120,6 +120,59 @@ impl What<'_> {
             0 => Ok(report),
             code => Err(Trouble::told(code)),
         }
+    }
+
+    /// Calls again as long as there is more and the deadline allows: a long first fetch is many sessions.
+    fn fetch_all<S: Sink>(
+        &self,
+        instance: &mut Instance,
+        sink: &mut Listening<S>,
+    ) -> Result<Fetched, Trouble> {
+        let began = Instant::now();
+        let all_s = if self.deadline_s == 0 { DEADLINE_S } else { self.deadline_s };
+        let mut left_s = self.deadline_s;
+        let mut before: Option<Report> = None;
+        loop {
+            let fetched = instance.fetch_once(self.actor, self.account, left_s, self.now, sink)?;
+            let goes_on = fetched.result.is_ok()
+                && fetched.report.more != 0
+                && fetched.report.stopped == 0
+                && fetched.report.messages_taken > 0;
+            let report = match before {
+                None => fetched.report,
+                Some(before) => added(&before, &fetched.report),
+            };
+            let elapsed_s = u32::try_from(began.elapsed().as_secs()).unwrap_or(u32::MAX);
+            left_s = all_s.saturating_sub(elapsed_s);
+            if !goes_on || left_s == 0 {
+                return Ok(Fetched { result: fetched.result, report });
+            }
+            before = Some(report);
+        }
+    }
+}
+
+/// As `multipop.h` says of 0.
+const DEADLINE_S: u32 = 600;
+
+/// What two calls did; the accounts are those of the first, since the second only went on with some of them.
+fn added(first: &Report, next: &Report) -> Report {
+    Report {
+        next_due_s: next.next_due_s,
+        more: next.more,
+        stopped: next.stopped,
+        failed_host: first.failed_host + next.failed_host,
+        failed_operator: first.failed_operator + next.failed_operator,
+        failed_user: first.failed_user + next.failed_user,
+        failed_time: first.failed_time + next.failed_time,
+        failed_sink: first.failed_sink + next.failed_sink,
+        failed_bug: first.failed_bug + next.failed_bug,
+        messages_taken: first.messages_taken + next.messages_taken,
+        messages_deferred: first.messages_deferred + next.messages_deferred,
+        messages_refused: first.messages_refused + next.messages_refused,
+        messages_deleted: first.messages_deleted + next.messages_deleted,
+        bytes: first.bytes + next.bytes,
+        ..*first
     }
 }
 
