@@ -140,7 +140,7 @@ pub fn reset_is_suspected(entries: &[Entry], rows: &HashMap<UidlKey, LedgerRow>)
 }
 
 /// Whether a row's message was to be expected in the next listing.
-fn is_left_there(state: RowState) -> bool {
+pub fn is_left_there(state: RowState) -> bool {
     !matches!(state, RowState::Gone | RowState::InHand)
 }
 

@@ -122,8 +122,7 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
         Some(false) => return Ok(()),
         None => {}
     }
-    let left: Vec<&LedgerRow> =
-        survey.rows.values().filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand)).collect();
+    let left: Vec<&LedgerRow> = survey.rows.values().filter(|row| plan::is_left_there(row.state)).collect();
     let digests: HashSet<[u8; 16]> = left.iter().filter_map(|row| row.digest).collect();
     if digests.len() * 2 < left.len() {
         mailbox.visit.ask_about_reset();
@@ -170,8 +169,7 @@ pub async fn decide_reset(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Res
 /// that many came since.
 async fn take_all_as_known(mailbox: &mut Mailbox<'_>, survey: &mut Survey) -> Result<()> {
     let now = mailbox.visit.call.now();
-    let left =
-        survey.rows.values().filter(|row| !matches!(row.state, RowState::Gone | RowState::InHand)).count();
+    let left = survey.rows.values().filter(|row| plan::is_left_there(row.state)).count();
     let known = survey.entries.iter().take(left);
     let rows: Vec<LedgerRow> =
         known.map(|entry| LedgerRow::new(entry.key, RowState::Imported, now)).collect();

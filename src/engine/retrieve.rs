@@ -71,10 +71,7 @@ impl Mailbox<'_> {
             }
             if self.severed {
                 // What still arrives belongs to the message that was given up.
-                let unbegun: Vec<Fetch> =
-                    under_way.into_iter().map(|(fetch, ..)| fetch).chain(waiting).collect();
-                self.forget_unbegun(unbegun.clone()).await?;
-                return Ok(unbegun);
+                break;
             }
             if refused >= REFUSED_RETRS {
                 self.trouble = Some(Error::new(
@@ -93,7 +90,7 @@ impl Mailbox<'_> {
                 self.settle_all(true).await?;
             }
         }
-        let unbegun: Vec<Fetch> = waiting.into();
+        let unbegun: Vec<Fetch> = under_way.into_iter().map(|(fetch, ..)| fetch).chain(waiting).collect();
         self.forget_unbegun(unbegun.clone()).await?;
         Ok(unbegun)
     }
