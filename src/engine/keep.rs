@@ -4,11 +4,12 @@
 
 use super::call::Call;
 use super::deadline::Halt;
+use super::events;
 use super::grant;
 use super::line::Line;
 use super::outcome;
 use crate::error::{Error, Result, Status};
-use crate::model::{Counts, Event, EventKind, KEEP_GRANT_S, Outcome};
+use crate::model::{Event, EventKind, KEEP_GRANT_S, Outcome};
 use crate::store::{AccountRow, Reach};
 
 const AT_ONCE: u32 = 64;
@@ -52,13 +53,13 @@ async fn keep(call: &Call, id: String) -> Result<()> {
     let at = call.now() + again;
     call.with_store(move |store| store.put_off_keeping(&id, at)).await?;
     match kept {
-        Err(e) if e.status == Status::Consent => tell(call, row, e).await,
+        Err(e) if e.status == Status::Consent => tell_owner(call, row, e).await,
         _ => Ok(()),
     }
 }
 
 /// The grant is over although nobody collects: its owner hears it now and not when he misses his mail.
-async fn tell(call: &Call, row: AccountRow, error: Error) -> Result<()> {
+async fn tell_owner(call: &Call, row: AccountRow, error: Error) -> Result<()> {
     if row.state.outcome == Some(Outcome::ReauthUser) {
         return Ok(());
     }
@@ -67,19 +68,8 @@ async fn tell(call: &Call, row: AccountRow, error: Error) -> Result<()> {
         store.update_state(&id, &mut |state| outcome::settle(state, Outcome::ReauthUser, Some(&shown), now))
     })
     .await?;
-    call.pump
-        .event(Event {
-            kind: EventKind::ConsentNeeded,
-            account: row.account.id,
-            owner: row.account.owner,
-            outcome: Some(Outcome::ReauthUser),
-            status: error.status.code(),
-            cause: error.cause.to_owned(),
-            message: error.message,
-            advice: error.advice,
-            retry_after_s: 0,
-            counts: Counts::default(),
-        })
-        .await;
+    let outcome = Some(Outcome::ReauthUser);
+    let event = events::of(&row.account, EventKind::ConsentNeeded, outcome, Some(&error));
+    call.pump.event(Event { retry_after_s: 0, ..event }).await;
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod commit;
 pub mod deadline;
 pub mod depart;
 pub mod discovery;
+pub mod events;
 pub mod examine;
 pub mod files;
 pub mod grant;

@@ -8,11 +8,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::call::Call;
 use super::commit::{self, Commits};
 use super::deadline::Halt;
+use super::events;
 use super::keep::keep_grants;
 use super::line::Line;
 use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
-use crate::model::{Account, Actor, Counts, Event, EventKind, Outcome, Report};
+use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
 use crate::retry;
 use crate::store::Reach;
 
@@ -244,10 +245,14 @@ impl Pass {
             .await?;
         // The session can tell nobody any more. Removed meanwhile, the account is nobody's.
         if let Some(row) = before {
-            if row.state.outcome != Some(Outcome::Bug) {
-                self.call.pump.event(ended_in_bug(EventKind::OperatorNeeded, &row.account, &error)).await;
+            let bug = Some(Outcome::Bug);
+            if row.state.outcome != bug {
+                self.call
+                    .pump
+                    .event(events::of(&row.account, EventKind::OperatorNeeded, bug, Some(&error)))
+                    .await;
             }
-            self.call.pump.event(ended_in_bug(EventKind::AccountEnd, &row.account, &error)).await;
+            self.call.pump.event(events::of(&row.account, EventKind::AccountEnd, bug, Some(&error))).await;
         }
         Ok(failed(error))
     }
@@ -318,21 +323,6 @@ fn failed(error: Error) -> Visited {
         status => Outcome::of(status),
     };
     Visited { outcome, error: Some(error), counts: Counts::default() }
-}
-
-fn ended_in_bug(kind: EventKind, account: &Account, error: &Error) -> Event {
-    Event {
-        kind,
-        account: account.id.clone(),
-        owner: account.owner.clone(),
-        outcome: Some(Outcome::Bug),
-        status: error.status.code(),
-        cause: error.cause.to_owned(),
-        message: error.message.clone(),
-        advice: error.advice.clone(),
-        retry_after_s: 0,
-        counts: Counts::default(),
-    }
 }
 
 async fn tell(call: &Call, kind: EventKind, report: &Report) {

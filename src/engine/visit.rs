@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::commit::Commits;
+use super::events;
 use super::keys::Keys;
 use super::line::Line;
 use super::mailbox::Mailbox;
@@ -353,18 +354,7 @@ impl Visit {
     }
 
     fn event(&self, kind: EventKind, outcome: Option<Outcome>, error: Option<&Error>) -> Event {
-        Event {
-            kind,
-            account: self.row.account.id.clone(),
-            owner: self.row.account.owner.clone(),
-            outcome,
-            status: error.map_or(0, |error| error.status.code()),
-            cause: error.map_or(String::new(), |error| error.cause.to_owned()),
-            message: error.map_or(String::new(), |error| error.message.clone()),
-            advice: error.map_or(String::new(), |error| error.advice.clone()),
-            retry_after_s: error.map_or(0, |error| error.retry_after_s),
-            counts: self.counts,
-        }
+        Event { counts: self.counts, ..events::of(&self.row.account, kind, outcome, error) }
     }
 }
 

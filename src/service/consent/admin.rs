@@ -4,9 +4,10 @@
 //! Accounts that had a grant are due at once; the owners of the others are told that they can sign in now.
 
 use crate::engine::call::Call;
+use crate::engine::events;
 use crate::engine::line::Line;
 use crate::error::{Error, Result};
-use crate::model::{Counts, Event, EventKind, Outcome, UnixTime};
+use crate::model::{Event, EventKind, Outcome, UnixTime};
 use crate::oauth::authorize::look_up_key;
 use crate::oauth::diagnosis;
 use crate::oauth::provider::Provider;
@@ -144,16 +145,5 @@ fn show(store: &dyn Store, id: &str, what: &Error, now: UnixTime) -> Result<()> 
 
 fn event(row: &AccountRow) -> Event {
     let what = diagnosis::administrator_agreed();
-    Event {
-        kind: EventKind::ConsentNeeded,
-        account: row.account.id.clone(),
-        owner: row.account.owner.clone(),
-        outcome: Some(Outcome::ReauthUser),
-        status: what.status.code(),
-        cause: what.cause.to_owned(),
-        message: what.message,
-        advice: what.advice,
-        retry_after_s: 0,
-        counts: Counts::default(),
-    }
+    events::of(&row.account, EventKind::ConsentNeeded, Some(Outcome::ReauthUser), Some(&what))
 }

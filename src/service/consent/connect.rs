@@ -5,10 +5,11 @@ use super::settle::{activate, is_unchanged, keep_pending};
 use super::{admin, provider_of};
 use crate::engine::call::Call;
 use crate::engine::discovery;
+use crate::engine::events;
 use crate::engine::grant;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
-use crate::model::{Actor, Counts, Event, EventKind, Identity, UnixTime};
+use crate::model::{Actor, Event, EventKind, Identity, UnixTime};
 use crate::oauth::callback::{Answer, Callback};
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::identity;
@@ -265,18 +266,6 @@ fn is_operators_device(consent: &Consent) -> bool {
 }
 
 pub(super) async fn tell_connected(call: &Call, row: &AccountRow) {
-    call.pump
-        .event(Event {
-            kind: EventKind::ConsentRestored,
-            account: row.account.id.clone(),
-            owner: row.account.owner.clone(),
-            outcome: None,
-            status: 0,
-            cause: String::new(),
-            message: "the mailbox is connected".into(),
-            advice: String::new(),
-            retry_after_s: 0,
-            counts: Counts::default(),
-        })
-        .await;
+    let event = events::of(&row.account, EventKind::ConsentRestored, None, None);
+    call.pump.event(Event { message: "the mailbox is connected".into(), ..event }).await;
 }
