@@ -34,10 +34,11 @@
  * Forks
  *
  *     Between calls the library holds no thread, no descriptor and no lock, so a host may fork then as it likes,
- *     and parent and child may both go on with the instance. In a child forked while a call runs, every function
- *     answers MULTIPOP_E_FORKED for that instance; there multipop_free frees, multipop_destroy does nothing and
- *     multipop_cancel sets the child's own copy. Such a child should exec or end: it has inherited descriptors of
- *     the call (they are close-on-exec), and with them a lease on the mailbox in hand.
+ *     and parent and child may both go on with the instance. In a child forked while a call runs, on whatever
+ *     instance, every function answers MULTIPOP_E_FORKED for every instance, multipop_init included, until it
+ *     execs; there multipop_free frees, multipop_destroy does nothing for that instance and multipop_cancel sets the
+ *     child's own copy. Such a child should exec or end soon: it has inherited descriptors of the call (they are
+ *     close-on-exec), and with them a lease on the mailbox in hand.
  *
  * Signals
  *

@@ -2,7 +2,7 @@
 //! beyond it (I4).
 //!
 //! No lock is taken here: one atomic holds the process whose call is running. So a child forked during a call finds
-//! the parent's number there and never waits for a thread it does not have.
+//! the parent's number there and never waits for a thread it does not have. `process` says the same of all instances.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use multipop_abi as abi;
 
 use super::host::HostSide;
 use super::log as lines;
+use super::process::{Turn, forked};
 use super::sink::Callbacks;
 use super::sized::{Place, null};
 use super::status::tell;
@@ -54,6 +55,7 @@ impl Door {
 
     fn enter(&self) -> Result<Running<'_>> {
         let this = std::process::id();
+        let turn = Turn::begin()?;
         match self.running.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {}
             Err(process) if process == this => {
@@ -64,16 +66,9 @@ impl Door {
                 )
                 .advice("Use one instance for each thread that calls; they may share a store."));
             }
-            Err(_) => {
-                return Err(Error::new(
-                    Status::Forked,
-                    "forked",
-                    "this process was forked while a call was running",
-                )
-                .advice("Fork between calls, or make an instance of its own in the child."));
-            }
+            Err(_) => return Err(forked()),
         }
-        let running = Running(self);
+        let running = Running(self, turn);
         if self.botched.load(Ordering::Acquire) {
             return Err(botched());
         }
@@ -82,7 +77,7 @@ impl Door {
 }
 
 /// One call, until it is dropped.
-struct Running<'a>(&'a Door);
+struct Running<'a>(&'a Door, Turn);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
@@ -147,7 +142,10 @@ pub unsafe fn without_instance(err: *mut abi::Error, work: impl FnOnce() -> Resu
         Ok(place) => place,
         Err(error) => return error.status.code(),
     };
-    let outcome = match catch_unwind(AssertUnwindSafe(work)) {
+    let outcome = match catch_unwind(AssertUnwindSafe(|| {
+        let _turn = Turn::begin()?;
+        work()
+    })) {
         Ok(outcome) => outcome,
         Err(payload) => {
             // A payload may panic when it is dropped.

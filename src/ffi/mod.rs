@@ -11,6 +11,7 @@ mod callback;
 mod consent;
 mod host;
 mod log;
+mod process;
 mod sink;
 mod sized;
 mod status;

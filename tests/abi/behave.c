@@ -443,6 +443,8 @@ static void fork_between(void) {
     CHECK(accounts() == MULTIPOP_OK);
 }
 
+static multipop_t *idle;
+
 static void fork_inside(const multipop_event_t *what) {
     pid_t child;
     (void)what;
@@ -453,21 +455,25 @@ static void fork_inside(const multipop_event_t *what) {
         mp.cancel(m);
         mp.destroy(m);
         all_answer(MULTIPOP_E_FORKED);
-        /* A new instance works here. */
-        make();
-        CHECK(mp.configure(m, json, &err) == MULTIPOP_OK && accounts() == MULTIPOP_OK);
-        mp.destroy(m);
+        /* Nor does another instance work, an idle one or a new one: the whole library was in the middle. */
+        CHECK((m = idle) != NULL);
+        all_answer(MULTIPOP_E_FORKED);
+        CHECK(mp.init(NULL, &m, &err) == MULTIPOP_E_FORKED && err.status == MULTIPOP_E_FORKED);
+        mp.destroy(idle);
         _exit(0);
     }
     CHECK(ended_well(child));
 }
 
 static void fork_during(void) {
+    idle = m;
+    make();
     configure(0);
     on_event = fork_inside;
     CHECK(fetch(NULL) == MULTIPOP_OK && entered > 0);
     on_event = NULL;
     CHECK(accounts() == MULTIPOP_OK && fetch(NULL) == MULTIPOP_OK);
+    mp.destroy(idle);
 }
 
 /* ---- a server that is none ---- */
