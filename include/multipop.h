@@ -304,7 +304,7 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *
  *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM, from nobody else:
  *                    MULTIPOP_OPERATOR is E_RIGHTS here. `session` must be the consent's browser-session token
- *     pause, resume  collection; tokens are kept fresh meanwhile
+ *     pause, resume  collection; tokens are kept fresh meanwhile. What the operator paused only he resumes
  *     offer_again    messages the sink refused come again: all of them, or the one with this "uidl"
  *     delete_older   the policy takes in older mail, with the "count" the person was shown; begins after a grace.
  *                    Without a count it only answers it
