@@ -5,6 +5,7 @@
 
 use aws_lc_rs::{digest, hmac};
 
+use super::header;
 use crate::model::UidlKey;
 use crate::secret::KeyBytes;
 
@@ -48,6 +49,16 @@ impl Keys {
         }
         let [id, date, from] = fields.map(Option::unwrap_or_default);
         Some(self.digest(&[b"identity", &id, &date, &from]))
+    }
+
+    /// Digest of the Message-ID alone, by which a person asks for a message.
+    pub fn message_id(&self, header: &[u8]) -> Option<[u8; 16]> {
+        header::message_id(header).map(|id| self.message_id_of(&id))
+    }
+
+    /// The same of a Message-ID without what may stand around it.
+    pub fn message_id_of(&self, bare: &[u8]) -> [u8; 16] {
+        self.digest(&[b"message-id", bare])
     }
 
     /// Text, safe in a file name, 32 octets: the same message has the same key whenever it comes again.

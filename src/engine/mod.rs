@@ -32,4 +32,6 @@ pub mod sign_in;
 pub mod survey;
 mod tickets;
 mod token_file;
+pub mod trace;
+pub mod trail;
 pub mod visit;

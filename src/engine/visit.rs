@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use super::call::Call;
 use super::commit::Commits;
 use super::events;
+use super::header::Header;
 use super::keys::Keys;
 use super::line::Line;
 use super::mailbox::Mailbox;
+use super::trail::Trail;
 use crate::error::{Error, Result, Status};
 use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
 use crate::oauth::provider::Provider;
@@ -35,6 +37,7 @@ pub struct Visit {
     pub head: LedgerHead,
     pub provider: Option<Arc<Provider>>,
     pub counts: Counts,
+    pub trail: Trail,
     /// Messages and octets that arrived, recorded or not yet.
     arrived: (u64, u64),
     /// What the store is to keep of this visit beyond its outcome.
@@ -79,11 +82,12 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
             let head = store.ledger(&account)?;
             let key = store.digest_key(&account)?;
             let open = store.open_rows(&account, head.generation)?;
-            Ok((row, head, key, open))
+            let traced = store.traced(&account, now)?;
+            Ok((row, head, key, (open, traced)))
         })
         .await;
-    let (row, head, key, open) = match found {
-        Ok((Some(row), head, key, open)) => (row, head, key, open),
+    let (row, head, key, (open, traced)) = match found {
+        Ok((Some(row), head, key, noted)) => (row, head, key, noted),
         Ok((None, ..)) => return give_back(call, lease, None).await,
         // Removed between the lease and now.
         Err(e) if e.status == Status::Rights => return give_back(call, lease, None).await,
@@ -97,7 +101,8 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         Some(id) => call.provider(id).map(Some),
         None => Ok(None),
     };
-    let mut visit = Visit::new(call, row, lease.clone(), head);
+    let call = call.clone().traced(&row.account, traced);
+    let mut visit = Visit::new(&call, row, lease, head);
     let renewing = visit.keep_the_lease();
     visit.tell(EventKind::AccountBegin, None, None).await;
     let keys = Keys::new(&key, visit.head.number, visit.head.generation);
@@ -140,6 +145,7 @@ impl Visit {
             head,
             provider: None,
             counts: Counts::default(),
+            trail: Trail { begun: call.now(), ..Trail::default() },
             arrived: (0, 0),
             learnt: Learnt::default(),
             lost: Arc::new(AtomicBool::new(false)),
@@ -179,6 +185,7 @@ impl Visit {
             probing,
             trouble: None,
             severed: false,
+            header: Header::default(),
             unresolved: false,
             started: Instant::now(),
             asked: 0,
@@ -328,6 +335,7 @@ impl Visit {
             return Ok(());
         }
         self.written = Instant::now();
+        self.save_trace().await?;
         let progress = Progress { at: self.call.now(), counts };
         let lease = self.lease.clone();
         let step = move |store: &dyn crate::store::Store| {
@@ -365,6 +373,7 @@ fn deaths_counted(open: Vec<LedgerRow>, now: UnixTime) -> Vec<LedgerRow> {
         .map(|mut row| {
             row.begun = false;
             row.ends += 1;
+            row.reason = "the process ended while it was being fetched".to_owned();
             if row.ends >= super::retrieve::ENDS {
                 row.state = RowState::SetAside;
                 row.not_before = now + super::retrieve::ASIDE_S;

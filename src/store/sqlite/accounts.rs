@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::change::Change;
 use super::state::{from_json, schedule, to_json};
-use super::{passwords, sql};
+use super::{history, passwords, sql};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::{DataKey, KeyRing, random};
@@ -65,7 +65,17 @@ pub(super) fn remove(db: &Connection, id: &str, forget_realm: bool) -> Result<bo
     // Freed pages are overwritten too.
     db.execute_batch("PRAGMA secure_delete = ON")?;
     db.execute("UPDATE accounts SET data_key = zeroblob(length(data_key)) WHERE row = ?", [found.row])?;
-    for table in ["grants", "consents", "leases", "ledger", "listings"] {
+    for table in [
+        "grants",
+        "consents",
+        "leases",
+        "ledger",
+        "listings",
+        "passes",
+        "happenings",
+        "traces",
+        "trace_lines",
+    ] {
         db.execute(&format!("DELETE FROM {table} WHERE account = ?"), [found.row])?;
     }
     db.execute("DELETE FROM accounts WHERE row = ?", [found.row])?;
@@ -220,6 +230,9 @@ pub(super) fn replace(
     db.prepare_cached("UPDATE leases SET attempts = 0 WHERE account = ?")?.execute([found.row])?;
     if change.generation {
         leave_mailbox(db, found)?;
+    }
+    if old.owner != account.owner {
+        history::forget(db, found.row)?;
     }
     if change.password {
         passwords::empty(db, found.row)?;

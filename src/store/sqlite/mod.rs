@@ -23,12 +23,14 @@ mod change;
 mod consents;
 mod files;
 mod grants;
+mod history;
 mod leases;
 mod ledger;
 mod ledger_rows;
 mod passwords;
 mod promises;
 mod state;
+mod traces;
 
 pub struct SqliteStore {
     path: PathBuf,
