@@ -24,7 +24,7 @@ mod verb;
 pub mod words;
 
 pub use account::{AccountForm, to_json};
-pub use act::Act;
+pub use act::{Act, Wanted};
 pub use credentials::CertificateFiles;
 pub use profile::{Cloud, Profile};
 pub use provider::PERSONAL_TENANT;

@@ -11,6 +11,7 @@ use super::deadline::Halt;
 use super::events;
 use super::keep::keep_grants;
 use super::line::Line;
+use super::trail;
 use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
 use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
@@ -223,6 +224,10 @@ impl Pass {
             .call
             .with_store(move |store| {
                 let before = store.account(&id)?;
+                if before.is_some() {
+                    let none = Counts::default();
+                    store.add_pass(&id, &trail::pass(now, now, Outcome::Bug, Some(&shown), none))?;
+                }
                 store.update_state(&id, &mut |state| {
                     if state.outcome != Some(Outcome::Bug) {
                         state.since = now;

@@ -107,6 +107,12 @@ impl Redaction {
         Redaction::of_names(names)
     }
 
+    /// These too.
+    pub fn and(mut self, names: impl Iterator<Item = String>) -> Redaction {
+        self.names.extend(names);
+        Redaction::of_names(self.names)
+    }
+
     pub fn of_names(mut names: Vec<String>) -> Redaction {
         names.retain(|name| name.len() >= SHORTEST);
         // The longest first, or a part would be taken out of it.
