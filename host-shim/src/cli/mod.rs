@@ -13,6 +13,7 @@ mod authorize;
 mod check;
 mod console;
 mod demo;
+mod explain;
 mod fetch;
 mod interrupt;
 mod key;
@@ -80,6 +81,12 @@ enum Command {
     Check(check::Check),
     /// Fetch what is due, or one account, into a Maildir or to an LMTP server
     Fetch(fetch::Fetch),
+    /// Where is my mail: what became of a message, by its Message-ID or UIDL, or of all since a time
+    Explain(explain::Explain),
+    /// Trace what is said to an account's mail server for some minutes, redacted; or show the trace
+    Trace(explain::Trace),
+    /// All that is known of an account's collection, without names, addresses and secrets, to send to whoever helps
+    SupportBundle(explain::SupportBundle),
 }
 
 pub fn run() -> ExitCode {
@@ -101,6 +108,9 @@ pub fn run() -> ExitCode {
         Command::Authorize(command) => command.run(&cli.common, &console),
         Command::Check(command) => command.run(&cli.common, &console),
         Command::Fetch(command) => command.run(&cli.common, &console),
+        Command::Explain(command) => command.run(&cli.common, &console),
+        Command::Trace(command) => command.run(&cli.common, &console),
+        Command::SupportBundle(command) => command.run(&cli.common, &console),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -89,11 +89,11 @@ impl Told<'_> {
         let mut words = vec![format!("No message {by} is known here."), self.visits()];
         if matches!(self.asked, Asked::MessageId(_)) {
             words.push(match self.became.unread {
-                0 => "The header of every message known was fetched within the last 30 days, or it was taken."
+                0 => "Every message listed and not taken is known by its header, and none has this Message-ID."
                     .to_owned(),
                 count => format!(
                     "A Message-ID is known only of messages whose header was fetched: {count} at the server are \
-                     known by their UIDL alone and may be it."
+                     known by their UIDL alone, and it may be one of them."
                 ),
             });
         }
