@@ -100,10 +100,7 @@ fn what_was_never_listed_is_said_with_what_is_known() {
     house.fetch_ok(&mut Recorder::default());
     let told = by_id(&house);
     assert_eq!((told["verdict"].as_str(), steps(&told).len()), (Some("never_listed"), 0));
-    says(
-        &told,
-        "2 visits are kept, since 2026-09-21T14:13:20Z; the last listing, at 2026-09-21T14:18:20Z, had 5",
-    );
+    says(&told, "2 visits since 2026-09-21T14:13:20Z; the last listing, at 2026-09-21T14:18:20Z, had 5");
     says(&told, "and none has this Message-ID");
     assert_eq!((&told["passes"]["kept"], &told["unread"]), (&json!(2), &json!(0)));
     assert_eq!(told["passes"]["last"]["listed"], 5);
@@ -128,7 +125,7 @@ fn messages_whose_header_nobody_read_are_counted_and_found_by_uidl() {
     house.fetch_ok(&mut Recorder::default());
     let told = by_id(&house);
     assert_eq!((told["verdict"].as_str(), &told["unread"]), (Some("never_listed"), &json!(7)));
-    says(&told, "7 at the server are known by their UIDL alone");
+    says(&told, "7 messages at the server are known by UIDL alone");
     let told = explain(&house, json!({ "uidl": "uidl-of-tuesday" }));
     assert_eq!(told["verdict"], "left");
     says(&told, "left it unread at the server");
@@ -159,7 +156,7 @@ fn what_was_put_off_is_told_with_the_reason_until_it_is_taken() {
     assert_eq!((told["verdict"].as_str(), steps(&told)), (Some("deferred"), vec!["seen", "deferred"]));
     says(
         &told,
-        "Put off 1 times, last at 2026-09-21T14:13:20Z: 452 4.2.2 over quota. Not tried again before 2026-",
+        "Put off 1 time, last at 2026-09-21T14:13:20Z: 452 4.2.2 over quota. Not tried again before 2026-",
     );
     house.clock.advance(DAY);
     house.fetch_ok(&mut Recorder::default().saying("new/4711"));
@@ -269,7 +266,7 @@ fn what_is_too_large_is_found_by_its_uidl() {
     assert_eq!(told["verdict"], "oversize");
     says(&told, "larger than the 2000 bytes allowed");
     assert!(step(&told, "oversize")["size"].as_u64().unwrap() > 2000);
-    says(&by_id(&house), "1 at the server are known by their UIDL alone");
+    says(&by_id(&house), "1 message at the server is known by UIDL alone");
 }
 
 #[test]

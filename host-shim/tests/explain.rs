@@ -94,7 +94,7 @@ fn a_missing_mail_of_tuesday_is_found_by_its_message_id_alone() {
     // The owner complains before it was ever there.
     let told = house.told("explain", &["--message-id", TUESDAY]);
     assert!(
-        told.starts_with("archive: No message with this Message-ID is known here. 1 visits are kept"),
+        told.starts_with("archive: No message with this Message-ID is known here. 1 visit since "),
         "{told}"
     );
     assert!(told.contains("had 4 messages"), "{told}");

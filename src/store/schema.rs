@@ -222,7 +222,6 @@ const STEP_1: &str = "
         sealed      BLOB,
         PRIMARY KEY (account, number)
     ) WITHOUT ROWID;
-    CREATE INDEX happenings_message ON happenings (account, generation, key);
 
     -- Accounts whose sessions are traced, and the last lines of it, some in each row.
     CREATE TABLE traces (

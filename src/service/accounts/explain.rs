@@ -74,7 +74,8 @@ fn happening(one: &Happening, became: &Became) -> Value {
     // Known of one step, it is known of the message.
     let same = |other: &&Happening| other.key == one.key && other.generation == one.generation;
     let known = || became.happenings.iter().filter(same).find_map(|other| other.uidl.as_deref());
-    if let Some(uidl) = one.uidl.as_deref().or_else(known) {
+    let row = || became.rows.iter().find(|row| row.key == one.key).and_then(|row| row.uidl.as_deref());
+    if let Some(uidl) = one.uidl.as_deref().or_else(known).or_else(row) {
         told["uidl"] = json!(shown(uidl));
     }
     if one.size > 0 {

@@ -65,20 +65,21 @@ impl Told<'_> {
     }
 
     fn summary(&self, courses: &BTreeMap<(u32, UidlKey), Course<'_>>) -> (&'static str, String) {
-        let mut counted: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut words: BTreeMap<usize, usize> = BTreeMap::new();
         for course in courses.values() {
             let place = ORDER.iter().position(|known| *known == course.word()).unwrap_or(ORDER.len() - 1);
-            *counted.entry(place).or_default() += 1;
+            *words.entry(place).or_default() += 1;
         }
         if courses.is_empty() {
             return ("none", format!("Nothing happened to a message in this time. {}", self.visits()));
         }
-        let parts: Vec<String> = counted
+        let parts: Vec<String> = words
             .iter()
             .map(|(place, count)| format!("{count} {}", ORDER[*place].replace('_', " ")))
             .collect();
         let more = if self.became.more { " Only the last steps are shown." } else { "" };
-        ("several", format!("{} messages: {}.{more} {}", courses.len(), parts.join(", "), self.visits()))
+        let messages = counted(courses.len() as u64, "message");
+        ("several", format!("{messages}: {}.{more} {}", parts.join(", "), self.visits()))
     }
 
     fn never_listed(&self) -> String {
@@ -92,8 +93,10 @@ impl Told<'_> {
                 0 => "Every message listed and not taken is known by its header, and none has this Message-ID."
                     .to_owned(),
                 count => format!(
-                    "A Message-ID is known only of messages whose header was fetched: {count} at the server are \
-                     known by their UIDL alone, and it may be one of them."
+                    "A Message-ID is known only of messages whose header was fetched; {} at the server {} known by \
+                     UIDL alone and may be it.",
+                    counted(count, "message"),
+                    if count == 1 { "is" } else { "are" }
                 ),
             });
         }
@@ -105,10 +108,14 @@ impl Told<'_> {
         let (Some(first), Some(last)) = (self.passes.first(), self.passes.last()) else {
             return "The account was not visited yet.".to_owned();
         };
-        let mut words = format!("{} visits are kept, since {}", self.passes.len(), when(first.begun));
+        let mut words = format!("{} since {}", counted(self.passes.len() as u64, "visit"), when(first.begun));
         match self.passes.iter().rev().find_map(|pass| pass.listed.map(|listed| (pass, listed))) {
             Some((pass, listed)) => {
-                words += &format!("; the last listing, at {}, had {listed} messages.", when(pass.ended));
+                words += &format!(
+                    "; the last listing, at {}, had {}.",
+                    when(pass.ended),
+                    counted(listed.into(), "message")
+                );
             }
             None => words += "; none of them came to a listing.",
         }
@@ -118,7 +125,7 @@ impl Told<'_> {
         }
         let silent_s = self.now.saturating_sub(last.ended);
         if silent_s > DAY_S {
-            words += &format!(" No visit ended in the {} days since.", silent_s / DAY_S);
+            words += &format!(" No visit ended in the {} since.", counted(silent_s / DAY_S, "day"));
         }
         words
     }
@@ -226,7 +233,7 @@ impl Course<'_> {
         let mut words = match self.last(What::Deferred) {
             Some(last) => {
                 let answer = said(&last.answer, ":");
-                format!("Put off {times} times, last at {}{answer}.", when(last.at))
+                format!("Put off {}, last at {}{answer}.", counted(times as u64, "time"), when(last.at))
             }
             None => "Put off.".to_owned(),
         };
@@ -242,6 +249,10 @@ impl Course<'_> {
             None => format!("{words}."),
         }
     }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn said(answer: &str, before: &str) -> String {

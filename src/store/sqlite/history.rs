@@ -1,5 +1,7 @@
 //! The history of an account in rows: passes, happenings, traces. Each table is pruned by the transaction that adds.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, Row, params};
 
 use super::ledger_rows::{AccountKey, COLUMNS, Opener, from_words, to_words};
@@ -71,20 +73,24 @@ pub(super) fn passes(db: &Connection, account: &str) -> Result<Vec<Pass>> {
     Ok(passes)
 }
 
-/// Adds happenings of one account within a transaction.
+/// Adds happenings of one account within a transaction; only one at a time does.
 pub(super) struct Teller {
     account: i64,
     generation: u32,
     now: UnixTime,
+    process: String,
+    /// The next number, once one was needed.
+    next: Option<i64>,
     told: u32,
 }
 
 impl Teller {
     pub fn new(account: i64, generation: u32, now: UnixTime) -> Teller {
-        Teller { account, generation, now, told: 0 }
+        Teller { account, generation, now, process: leases::process(), next: None, told: 0 }
     }
 
-    /// `message_id` is what the ledger knows by now, also where this row does not say it.
+    /// `message_id` is what the ledger knows by now, also where this row does not say it. One that is put back unbegun
+    /// and noted again is told as seen twice; whoever reads it hears the first.
     pub fn tell(
         &mut self,
         db: &Connection,
@@ -93,20 +99,14 @@ impl Teller {
         row: &LedgerRow,
         message_id: Option<[u8; 16]>,
     ) -> Result<()> {
-        let is_superfluous = match what {
-            // Noted, put back unbegun and noted again: it was seen once.
-            What::Seen => self.is_told(db, &row.key)?,
-            // A note about a header that could not be read is no message of its own.
-            What::Vanished => !self.is_told(db, &row.key)?,
-            _ => false,
+        let number: i64 = match self.next {
+            Some(number) => number,
+            None => db
+                .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM happenings WHERE account = ?")?
+                .query_row([self.account], |row| row.get(0))?,
         };
-        if is_superfluous {
-            return Ok(());
-        }
-        let number: i64 = db
-            .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM happenings WHERE account = ?")?
-            .query_row([self.account], |row| row.get(0))?;
-        let words = row.uidl.is_some() || !row.reason.is_empty();
+        // Of a message in hand the ledger has the UIDL, and later steps will: most messages are sealed once here.
+        let words = what != What::Seen && (row.uidl.is_some() || !row.reason.is_empty());
         let sealed = match words {
             true => {
                 let words = to_words(row.uidl.as_deref(), &row.reason);
@@ -127,14 +127,16 @@ impl Teller {
             what as u8,
             sql(self.now),
             sql(row.size),
-            leases::process(),
+            self.process,
             sealed
         ])?;
+        self.next = Some(number + 1);
         self.told += 1;
         Ok(())
     }
 
-    fn is_told(&self, db: &Connection, key: &UidlKey) -> Result<bool> {
+    /// Whether anything was told of this message.
+    pub fn knows(&self, db: &Connection, key: &UidlKey) -> Result<bool> {
         Ok(db
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM happenings WHERE account = ? AND generation = ? AND key = ?)",
@@ -183,6 +185,8 @@ pub(super) fn what_became(
     let more = happenings.len() > limit as usize;
     happenings.truncate(limit as usize);
     happenings.reverse();
+    let mut seen = HashSet::new();
+    happenings.retain(|one| one.what != What::Seen || seen.insert((one.generation, one.key)));
     let unread = db.query_row(
         "SELECT count(*) FROM ledger WHERE account = ? AND generation = ? AND message_id IS NULL
             AND state NOT IN (2, 8)",

@@ -1,7 +1,6 @@
 //! The ledger: what became of each message. Reads for a poll touch open rows only; every write is fenced.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -113,19 +112,20 @@ pub(super) fn record(
     now: UnixTime,
 ) -> Result<Vec<bool>> {
     let mut recorded = Vec::with_capacity(deliveries.len());
-    let mut writers: HashMap<(i64, u32), Writer<'_>> = HashMap::new();
+    let mut writers: HashMap<i64, Writer<'_>> = HashMap::new();
     for delivery in deliveries {
         let account = leases::holds(db, delivery.lease)?;
-        if let Some(account) = account {
-            let writer = match writers.entry((account, delivery.generation)) {
-                Entry::Occupied(writer) => writer.into_mut(),
-                Entry::Vacant(place) => {
-                    place.insert(Writer::new(db, keys, account, delivery.generation, now)?)
-                }
-            };
-            writer.write(&delivery.row, RowState::Durable, Some(What::Taken))?;
-        }
         recorded.push(account.is_some());
+        let Some(account) = account else { continue };
+        let mut writer = match writers.remove(&account) {
+            Some(writer) if writer.is_of(delivery.generation) => writer,
+            other => {
+                other.map_or(Ok(()), Writer::finish)?;
+                Writer::new(db, keys, account, delivery.generation, now)?
+            }
+        };
+        writer.write(&delivery.row, RowState::Durable, Some(What::Taken))?;
+        writers.insert(account, writer);
     }
     for writer in writers.into_values() {
         writer.finish()?;

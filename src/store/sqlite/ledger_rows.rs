@@ -163,12 +163,18 @@ impl<'a> Writer<'a> {
         };
         let state = state_of(state)?;
         match What::of_forgotten(state, ends) {
+            // A note about a header that could not be read is no message of its own.
+            Some(_) if state == RowState::InHand && !self.teller.knows(self.db, key)? => Ok(()),
             Some(what) => {
                 let row = LedgerRow { size: natural(size), ..LedgerRow::new(*key, state, self.now) };
                 self.teller.tell(self.db, &mut self.key, what, &row, message_id)
             }
             None => Ok(()),
         }
+    }
+
+    pub fn is_of(&self, generation: u32) -> bool {
+        self.generation == generation
     }
 
     /// To be called when all is written.
