@@ -161,3 +161,29 @@ fn a_trace_and_a_bundle_of_one_process_are_read_by_another() {
     let owner = house.host("trace", &["archive", "--minutes", "1", "--as", "alice@example.com"]);
     assert_eq!(owner.status.code(), Some(20), "{}", said(&owner));
 }
+
+/// What is kept of a visit rides in what a visit writes anyway.
+#[test]
+fn a_poll_with_nothing_new_waits_for_the_disk_no_oftener() {
+    let house = House::new();
+    house.fetch();
+    let (config, library, maildir) = (house.path("config.json"), library(), house.path("Maildir"));
+    let syncs = |minutes: &str| {
+        house.told("trace", &["--minutes", minutes]);
+        let log = house.path("strace");
+        let mut run = Command::new("strace");
+        run.args(["-f", "-o", &log, "-e", "trace=fsync,fdatasync", "--"])
+            .arg(env!("CARGO_BIN_EXE_multipop-host"));
+        run.args(["fetch", "--now", "--config", &config, "--maildir", &maildir]);
+        run.args(["--library", library.to_str().unwrap()]);
+        let done = run.stdin(Stdio::null()).output().expect("strace is installed");
+        assert!(done.status.success(), "{}", said(&done));
+        let calls = fs::read_to_string(log).unwrap();
+        calls.lines().filter(|line| line.contains("sync(") && !line.contains("resumed")).count()
+    };
+    let before = house.asked("explain", &[])["passes"]["kept"].clone();
+    let all = (syncs("0"), syncs("15"));
+    // As many as without a history: closing the store's last connection brings its log into the file.
+    assert_eq!(all, (4, 4), "a poll that is traced and one that is not");
+    assert_eq!(house.asked("explain", &[])["passes"]["kept"], before.as_u64().unwrap() + 2);
+}
