@@ -101,9 +101,6 @@ impl Sink for Count {
         self.taken += 1;
         Ok(Yes::Taken)
     }
-    fn known_as(&mut self) -> String {
-        "counted".to_owned()
-    }
     fn abort(&mut self, _open: u64) {
         self.aborted += 1;
     }

@@ -76,7 +76,9 @@ pub trait Sink {
     fn abort(&mut self, open: Self::Open);
     /// What a message is known by here after a yes, such as a queue id or a file name: the account's history keeps
     /// it for whoever asks where a mail is.
-    fn known_as(&mut self) -> String;
+    fn known_as(&mut self) -> String {
+        String::new()
+    }
     /// Whether `flush` exists; without it QUEUED must never be answered.
     fn flushes(&self) -> bool {
         false
