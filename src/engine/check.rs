@@ -196,7 +196,9 @@ async fn proven_token(visit: &Visit) -> Result<(Access, String)> {
     {
         access = renewed;
     }
+    // What the application's own token is kept with names no permission: only the log-in shows it.
     if let Some(provider) = &visit.provider
+        && !row.account.app_only
         && !access.scope.is_empty()
         && !provider.grants_pop(&access.scope)
     {
