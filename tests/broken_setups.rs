@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use expected::{Broken, LOGIN_DELAY, ONE_FAULT, Seen, TWO_FAULTS, Who};
-use house::signed::{REDIRECT, Signed};
+use house::signed::{REDIRECT, SESSION, Signed};
 use house::{House, Recorder, USER};
 use multipop::engine::call::Clock;
 use multipop::error::Error;
@@ -167,7 +167,13 @@ set_ups! {
         at.idp.change(|settings| settings.scope = Some("openid https://graph.microsoft.com/User.Read".to_owned()));
         bench.first(&at.house);
     };
-    personal_account_at_organisation => |bench| bench.refused_refresh(OAuthError::aadsts(50_020));
+    personal_account_at_organisation => |bench| {
+        let at = microsoft(|_, _| {});
+        refuse(&at, idp::At::Code, OAuthError::aadsts(50_020));
+        let uri = at.idp.consent(&at.begin(&mut Recorder::default()).unwrap(), USER).unwrap();
+        at.bring(&mut Recorder::default(), &uri, SESSION).0.expect_err("not let in");
+        bench.first(&at.house);
+    };
     second_factor => |bench| bench.refused_refresh(OAuthError::aadsts(50_076));
     password_changed => |bench| bench.refused_refresh(OAuthError::aadsts(50_133));
     ninety_days => |bench| bench.refused_refresh(OAuthError::aadsts(700_082));
@@ -194,8 +200,9 @@ set_ups! {
     };
     another_cloud => |bench| bench.refused_refresh(numbered("invalid_request", 900_432));
     client_id_unknown => |bench| {
-        let at = connected();
-        at.idp.change(|settings| settings.clients.clear());
+        let mut at = of_the_application();
+        at.house.config["providers"]["p"]["client_id"] = json!("another-client");
+        at.house.configure().unwrap();
         bench.first(&at.house);
     };
     certificate_not_uploaded => |bench| {
@@ -238,6 +245,8 @@ set_ups! {
         let at = connected();
         at.house.fetch_ok(&mut Recorder::default());
         refuse_log_ins(&at, REFUSAL);
+        at.house.fetch(&mut Recorder::default()).0.expect_err("refused");
+        at.house.clock.advance(1000);
         bench.first(&at.house);
     };
     one_line_auth => |bench| {
@@ -258,7 +267,7 @@ set_ups! {
     not_connected_at_listing => |bench| {
         let at = connected();
         let away = What::Err("User is authenticated but not connected.".to_owned());
-        at.house.pop.change(|script| script.faults.push(Fault::new(At::Verb(Verb::Stat), away)));
+        at.house.pop.change(|script| script.faults.push(Fault::new(At::Verb(Verb::Uidl), away)));
         bench.first(&at.house);
     };
     implicit_port_and_stls => |bench| {
@@ -312,9 +321,10 @@ impl Bench {
     /// The same where the configuration is refused as a whole; `multipop-host check` shows the refusal as the red step.
     fn first_refused(&self, house: &House) {
         let Error { status, cause, message, advice, .. } = house.configure().expect_err(self.0.broken);
-        let shown = json!({
-            "step": "configuration", "status": status as i32, "cause": cause, "message": message, "advice": advice,
-        });
+        assert!(advice.contains("providers.p."), "the advice alone names no member: {advice}");
+        let both = format!("{message} {advice}");
+        let shown =
+            json!({ "step": "configuration", "status": status as i32, "cause": cause, "advice": both });
         self.see(&self.0.first, &shown);
     }
 

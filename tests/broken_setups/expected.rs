@@ -22,7 +22,9 @@ pub struct Seen {
     /// The one red step: everything before it is green, everything after it grey.
     pub step: &'static str,
     pub who: Who,
-    /// Each must stand in the advice, in any case of letters; `|` between words of which one is enough.
+    /// Each must stand in the advice, in any case of letters; `|` between words of which one is enough. Of a
+    /// configuration that is refused as a whole the message tells what is expected (docs/configuration.md), so there
+    /// the two are read together.
     pub words: &'static [&'static str],
 }
 
@@ -136,12 +138,12 @@ pub const ONE_FAULT: &[Broken] = &[
         "token_for_graph",
         "the token is for Graph and not for POP",
         "refresh answers the scope https://graph.microsoft.com/User.Read",
-        seen("token", Operator, &["POP.AccessAsUser.All"]),
+        seen("token", Administrator, &["POP.AccessAsUser.All"]),
     ),
     one(
         "personal_account_at_organisation",
         "a personal account at an organisation's endpoint",
-        "refresh: invalid_grant, AADSTS50020",
+        "the code is refused: invalid_grant, AADSTS50020",
         seen("token", User, &["account", "tenant|organisation|organization"]),
     ),
     one(
@@ -166,7 +168,7 @@ pub const ONE_FAULT: &[Broken] = &[
         "account_deleted",
         "the person left, his account was deleted",
         "refresh: invalid_grant, AADSTS50034",
-        seen("token", User, &["tenant|directory|deleted"]),
+        seen("token", Operator, &["tenant|directory|deleted"]),
     ),
     one(
         "account_locked",
@@ -249,7 +251,7 @@ pub const ONE_FAULT: &[Broken] = &[
     one(
         "client_id_unknown",
         "the client id is not this tenant's",
-        "client_id of another application: unauthorized_client, AADSTS700016",
+        "an app-only account with another application's client_id: unauthorized_client, AADSTS700016",
         seen("token", Operator, &["client_id|Application (client) ID", "tenant"]),
     ),
     one(
@@ -291,7 +293,7 @@ pub const ONE_FAULT: &[Broken] = &[
     one(
         "pop_switched_off_later",
         "it worked, then POP was switched off for the mailbox",
-        "a good fetch, then Exchange's one refusal line",
+        "a good fetch, then one with Exchange's one refusal line, then a quarter of an hour",
         seen("login", Administrator, &["POP", "Set-CASMailbox"]),
     ),
     one(
@@ -315,7 +317,7 @@ pub const ONE_FAULT: &[Broken] = &[
     one(
         "not_connected_at_listing",
         "signed in, but no mailbox behind it for the moment",
-        "to STAT: -ERR User is authenticated but not connected.",
+        "to UIDL: -ERR User is authenticated but not connected.",
         seen("uidl", Wait, &["later|again|wait|by itself|passes"]),
     ),
     one(
