@@ -95,6 +95,8 @@ pub struct AccountState {
     /// The claims a re-authorisation must carry.
     pub claims: Option<String>,
     pub progress: Option<Progress>,
+    /// The last sign-in, where it failed and none has worked since.
+    pub failed_sign_in: Option<FailedSignIn>,
     /// The identity that binds this account from its first authorisation on.
     pub identity: Option<Identity>,
     /// A complete listing was gone through once: what the first fetch leaves out is left out.
@@ -114,6 +116,18 @@ pub struct AccountState {
     pub password: PasswordState,
     pub taken_total: u64,
     pub bytes_total: u64,
+}
+
+/// What a sign-in was told in place of a grant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedSignIn {
+    pub provider: String,
+    pub status: i32,
+    pub cause: String,
+    pub provider_code: String,
+    pub message: String,
+    pub advice: String,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

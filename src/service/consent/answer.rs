@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
 use crate::oauth::diagnosis::known_cause;
-use crate::store::AccountRow;
+use crate::store::{AccountRow, FailedSignIn};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,6 +122,21 @@ impl Answered {
         };
         // Plain strings and numbers always serialise.
         serde_json::to_string(&kept).unwrap_or_default()
+    }
+
+    /// What an account is to know of it: a failure that lasts until somebody did something, as the provider's trouble or
+    /// a browser that lost its way do not.
+    pub fn failure(&self, provider: &str) -> Option<FailedSignIn> {
+        let lasts = |status| matches!(status, Status::Config | Status::Provider | Status::Consent);
+        let error = self.error.as_ref().filter(|error| self.end == End::Failed && lasts(error.status))?;
+        Some(FailedSignIn {
+            provider: provider.to_owned(),
+            status: error.status.code(),
+            cause: error.cause.to_owned(),
+            provider_code: error.provider_code.clone(),
+            message: error.message.clone(),
+            advice: error.advice.clone(),
+        })
     }
 
     /// What was answered the first time.
