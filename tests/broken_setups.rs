@@ -288,6 +288,17 @@ set_ups! {
         refuse_log_ins(&at, REFUSAL);
         bench.first(&at.house);
     };
+    certificate_over_in_its_own_number => |bench| {
+        let at = with_certificate(2026);
+        refuse(&at, idp::At::Refresh, OAuthError::aadsts(1_000_502));
+        bench.first(&at.house);
+    };
+    clock_ahead_in_its_own_number => |bench| {
+        let at = with_certificate(2090);
+        at.house.clock.set(system_s() + 7200);
+        refuse(&at, idp::At::Refresh, OAuthError::aadsts(700_024));
+        bench.first(&at.house);
+    };
     application_removed => |bench| {
         let at = connected();
         at.idp.change(|settings| settings.clients.clear());

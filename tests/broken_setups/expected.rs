@@ -343,6 +343,18 @@ pub const AFTERWARDS: &[Broken] = &[
         seen("login", Wait, &["again"]),
     ),
     one(
+        "certificate_over_in_its_own_number",
+        "the certificate the application signs in with is over, in another of Entra's words",
+        "refresh: invalid_client, AADSTS1000502",
+        seen("token", Operator, &["new pair", "Certificates & secrets"]),
+    ),
+    one(
+        "clock_ahead_in_its_own_number",
+        "this machine's clock is two hours ahead, in the number that is seen today",
+        "refresh: invalid_client, AADSTS700024; the clock is set",
+        seen("token", Operator, &["clock"]),
+    ),
+    one(
         "application_removed",
         "an administrator removed the application that worked",
         "the mock forgets the client: AADSTS700016 to a refresh",
