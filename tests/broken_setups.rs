@@ -299,6 +299,15 @@ set_ups! {
         refuse(&at, idp::At::Refresh, OAuthError::aadsts(700_024));
         bench.first(&at.house);
     };
+    clock_ahead_and_certificate_not_uploaded => |bench| {
+        let at = with_certificate(2090);
+        let other = Client { certificates: vec![ClientKey::until(2090).unwrap()], ..Client::default() };
+        at.idp.change(|settings| drop(settings.clients.insert(Client::ID.to_owned(), other)));
+        at.house.clock.set(system_s() + 420);
+        bench.first(&at.house);
+        at.house.clock.set(system_s());
+        bench.then(&at.house);
+    };
     application_removed => |bench| {
         let at = connected();
         at.idp.change(|settings| settings.clients.clear());

@@ -354,6 +354,13 @@ pub const AFTERWARDS: &[Broken] = &[
         "refresh: invalid_client, AADSTS700024; the clock is set",
         seen("token", Operator, &["clock"]),
     ),
+    Broken {
+        name: "clock_ahead_and_certificate_not_uploaded",
+        broken: "this machine's clock is seven minutes ahead, and the certificate is not the registration's",
+        made: "the clock is set; the mock knows another certificate: AADSTS50012",
+        first: seen("token", Operator, &["clock"]),
+        then: Some(seen("token", Operator, &["certificate", "Certificates & secrets"])),
+    },
     one(
         "application_removed",
         "an administrator removed the application that worked",

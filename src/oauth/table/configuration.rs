@@ -31,8 +31,8 @@ pub static ROWS: &[Row] = &[
     .numbers(&[70004]),
     row(
         "config.clock",
-        "This machine's clock is wrong by minutes (timedatectl; chronyc tracking): set it, then everything else works \
-         again.",
+        "This machine's clock is wrong by minutes (timedatectl; chronyc tracking): set it first; what else is wrong \
+         shows only then.",
     )
     .numbers(&[50012, 50013, 50027, 500133, 700024])
     .when(When::ClockWrong),
