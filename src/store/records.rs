@@ -65,6 +65,8 @@ pub struct AccountState {
     /// 0: at once.
     pub next_due: UnixTime,
     pub paused: bool,
+    /// By the operator: it is his to resume.
+    pub held: bool,
     pub outcome: Option<Outcome>,
     pub status: i32,
     pub cause: String,

@@ -57,6 +57,26 @@ fn the_verbs_pause_resume_and_ask_for_the_count() {
     assert_eq!(unknown.status, Status::Argument);
 }
 
+#[test]
+fn i14_what_the_operator_paused_only_he_resumes() {
+    let house = House::new();
+    house.put(ALICE, ALICE, "a", mailbox()).unwrap();
+    let verb = |actor: &str, verb: &str| house.act(actor, "a", json!({ "verb": verb }));
+    verb(ALICE, "pause").unwrap();
+    assert_eq!(verb(ALICE, "resume").unwrap()["account"]["state"].get("held"), None);
+    let paused = verb(OPERATOR, "pause").unwrap();
+    assert_eq!(paused["account"]["state"]["held"], true);
+    // Neither by pausing it himself first, nor by putting it again.
+    verb(ALICE, "pause").unwrap();
+    house.put(ALICE, ALICE, "a", and(json!({ "user": "other@example.net" }))).unwrap();
+    let refused = verb(ALICE, "resume").unwrap_err();
+    assert_eq!((refused.status, refused.cause), (Status::Rights, "rights.held"));
+    assert_eq!(house.one("a")["state"]["paused"], true);
+    assert_eq!(verb(OPERATOR, "resume").unwrap()["account"]["state"]["paused"], false);
+    verb(ALICE, "pause").unwrap();
+    verb(ALICE, "resume").unwrap();
+}
+
 /// A row as a visit leaves it.
 fn row(uidl: &str, state: RowState, delete_at: Option<u64>) -> LedgerRow {
     let mut key = [0; 16];
