@@ -88,7 +88,7 @@ extern "C" {
  * each symbol or field added; ABI-HISTORY.md lists the first version of each.
  */
 #define MULTIPOP_ABI_MAJOR 1u
-#define MULTIPOP_ABI_MINOR 1u
+#define MULTIPOP_ABI_MINOR 2u
 #define MULTIPOP_ABI_VERSION ((MULTIPOP_ABI_MAJOR << 16) | MULTIPOP_ABI_MINOR)
 
 /* ---- Status --------------------------------------------------------------------------------------------------
@@ -279,17 +279,19 @@ void multipop_destroy(multipop_t *mp);
 multipop_status_t multipop_account_put(multipop_t *mp, const char *actor, const char *owner, const char *id,
                                        const char *json, multipop_error_t *err);
 
-/* Removes an account with grant and ledger. E_RIGHTS, E_STORE. */
+/* Removes an account with grant and ledger, for good: its key is destroyed first, and whatever runs on it in any process
+ * writes nothing more. E_RIGHTS, E_STORE. */
 multipop_status_t multipop_account_remove(multipop_t *mp, const char *actor, const char *id, multipop_error_t *err);
 
-/* Which accounts to list: those the actor reaches, in the order of their ids. */
+/* Which accounts to list: those the actor reaches, in an order of the store's own, which is that of no name: sort for
+ * people. It is the same for every page, and a page is turned at any id, also one that was removed meanwhile. */
 typedef struct multipop_query {
     uint32_t struct_size;
     uint32_t limit; /* at most so many; 0 is 1,000 */
     const char *actor;
     const char *account; /* only this one; NULL: all */
     const char *realm;   /* only those of this realm; NULL: all */
-    const char *after;   /* only ids after this one, to turn the page; NULL: from the beginning */
+    const char *after;   /* only those after this id, to turn the page; NULL: from the beginning */
 } multipop_query_t;
 
 #define MULTIPOP_QUERY_INIT                                                                                        \
@@ -304,7 +306,7 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *
  *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM, from nobody else:
  *                    MULTIPOP_OPERATOR is E_RIGHTS here. `session` must be the consent's browser-session token
- *     pause, resume  collection; tokens are kept fresh meanwhile
+ *     pause, resume  collection; tokens are kept fresh meanwhile. What the operator paused only he resumes
  *     offer_again    messages the sink refused come again: all of them, or the one with this "uidl"
  *     delete_older   the policy takes in older mail, with the "count" the person was shown; begins after a grace.
  *                    Without a count it only answers it
@@ -315,6 +317,15 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm), E_STORE. */
 multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const char *id, const char *session,
                                        const char *json, char **out, multipop_error_t *err);
+
+/* One verb that is not about one account, as JSON (at most 64 KiB): {"verb": "..."} and what the verb needs.
+ *
+ *     providers      what an account of `actor` may name as its provider, for a form to choose from
+ *
+ * Answers JSON in `*out` ($defs/verb_answer of config.schema.json). Since 1.2.
+ * E_ARGUMENT, E_RIGHTS, E_STORE. */
+multipop_status_t multipop_act(multipop_t *mp, const char *actor, const char *json, char **out,
+                               multipop_error_t *err);
 
 /* ---- Consent: OAuth 2.0 with PKCE (RFC 6749, RFC 7636, RFC 9207, RFC 9700) ------------------------------------
  *
@@ -561,6 +572,7 @@ typedef multipop_status_t multipop_device_begin_fn(multipop_t *, const multipop_
                                                    multipop_error_t *);
 typedef multipop_status_t multipop_device_poll_fn(multipop_t *, const multipop_authorize_t *, char **,
                                                   multipop_error_t *);
+typedef multipop_status_t multipop_act_fn(multipop_t *, const char *, const char *, char **, multipop_error_t *);
 typedef void multipop_cancel_fn(multipop_t *);
 typedef void multipop_free_fn(char *);
 typedef void multipop_destroy_fn(multipop_t *);
@@ -603,6 +615,7 @@ typedef struct multipop_api {
     multipop_check_fn *check;
     multipop_device_begin_fn *device_begin;
     multipop_device_poll_fn *device_poll;
+    multipop_act_fn *act; /* since 1.2 */
 } multipop_api_t;
 
 /* Loads the library at `path` (NULL: "libmultipop.so.1" by the loader's own search) and fills `api`. Answers NULL,
@@ -650,6 +663,7 @@ static inline const char *multipop_load(const char *path, multipop_api_t *api) {
     MULTIPOP_FIND_LATER_(check);
     MULTIPOP_FIND_LATER_(device_begin);
     MULTIPOP_FIND_LATER_(device_poll);
+    MULTIPOP_FIND_LATER_(act);
 #undef MULTIPOP_FIND_
 #undef MULTIPOP_FIND_LATER_
 

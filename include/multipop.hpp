@@ -102,6 +102,7 @@ class library {
         check = api.check;
         device_begin = api.device_begin;
         device_poll = api.device_poll;
+        act = api.act;
     }
 #endif
 
@@ -114,7 +115,8 @@ class library {
           authorize_url(multipop_authorize_url), handle_callback(multipop_handle_callback),
           fetch_once(multipop_fetch_once), cancel(multipop_cancel), free(multipop_free),
           destroy(multipop_destroy), version(multipop_version), check(multipop_check),
-          device_begin(multipop_device_begin), device_poll(multipop_device_poll) {}
+          device_begin(multipop_device_begin), device_poll(multipop_device_poll),
+          act(multipop_act) {}
 #endif
 
     multipop_init_fn *init = nullptr;
@@ -134,6 +136,7 @@ class library {
     multipop_check_fn *check = nullptr;
     multipop_device_begin_fn *device_begin = nullptr;
     multipop_device_poll_fn *device_poll = nullptr;
+    multipop_act_fn *act = nullptr; // since 1.2
 };
 
 using message = multipop_message_t;
@@ -369,6 +372,16 @@ class instance {
                             const std::optional<std::string> &session = {}) {
         return try_account_act(actor, id, json, session).get();
     }
+
+    // A verb that is not about one account; a library before ABI 1.2 has none: E_ABI.
+    result<std::string> try_act(const std::string &actor, const std::string &json) {
+        if (!lib_->act)
+            return {std::nullopt, too_old("multipop_act")};
+        return text([&](char **out, multipop_error_t *err) {
+            return lib_->act(mp_, actor.c_str(), json.c_str(), out, err);
+        });
+    }
+    std::string act(const std::string &actor, const std::string &json) { return try_act(actor, json).get(); }
 
     result<std::string> try_authorize_url(const std::string &actor, const std::string &account,
                                           const std::string &session, std::uint32_t flags = 0) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use jsonschema::Validator;
 use multipop::config::{Config, Profile, Source};
 use multipop::error::Status;
-use multipop::model::{DeletePolicy, FirstFetch, Pipelining, Security, TokenSource};
+use multipop::model::{Actor, DeletePolicy, FirstFetch, Pipelining, Security, TokenSource};
 use serde_json::{Value, json};
 
 fn here(path: &str) -> String {
@@ -431,6 +431,39 @@ fn an_account_is_completed_from_provider_owner_and_defaults() {
     assert_eq!((b.realm.as_str(), b.server.host.as_str()), ("blue", "pop.gmail.com"));
     assert_eq!(c.source, TokenSource::File("/run/t".into()));
     assert_eq!(c.server.host, "::1");
+}
+
+#[test]
+fn nothing_is_left_out_at_google_where_it_would_hide_new_mail() {
+    let with = |user: &str, first: Value| {
+        let mut config = base();
+        config["defaults"] = json!({ "first_fetch": first });
+        config["accounts"] =
+            json!({ "a": { "owner": "alice", "provider": "blues", "realm": "blue", "user": user } });
+        Config::read(&config.to_string())
+    };
+    for first in [json!("new_only"), json!({ "since": "2026-01-01" })] {
+        let refused = with("alice@example.com", first.clone()).unwrap_err();
+        assert_eq!(refused.status, Status::Config);
+        assert!(
+            refused.message.starts_with("accounts.a.first_fetch: must be \"all\""),
+            "{}",
+            refused.message
+        );
+        with("recent:alice@example.com", first).unwrap();
+    }
+    let config = with("alice@example.com", json!("all")).unwrap();
+    // An owner's account has the operator's default, and hears the same.
+    let mut late = base();
+    late["defaults"] = json!({ "first_fetch": "new_only" });
+    let late = Config::read(&late.to_string()).unwrap();
+    let json = json!({ "provider": "blues", "user": "alice@example.com" }).to_string();
+    let form = Config::read_account(&json).unwrap();
+    let put = |config: &Config| {
+        config.account(&Actor::Owner("alice".into()), ("b", "alice", "blue"), (&form, &json), None)
+    };
+    put(&config).unwrap();
+    assert_eq!(put(&late).unwrap_err().status, Status::Argument);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod profile;
 mod provider;
 mod read;
 mod sections;
+mod verb;
 pub mod words;
 
 pub use account::{AccountForm, to_json};
@@ -28,6 +29,7 @@ pub use credentials::CertificateFiles;
 pub use profile::{Cloud, Profile};
 pub use provider::PERSONAL_TENANT;
 pub use read::Source;
+pub use verb::Verb;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Config {

@@ -11,6 +11,7 @@ use super::act::{self, Act};
 use super::field::Field;
 use super::json::{self, Fault, Read, Value};
 use super::meant::Frame;
+use super::verb::{self, Verb};
 use super::{Config, ProviderConfig, Realm, provider, sections, words};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, Actor, DEFAULT_REALM};
@@ -63,6 +64,11 @@ impl Config {
     /// The JSON of `account_act`.
     pub fn read_act(json: &str) -> Result<Act> {
         act::read(json).map_err(|fault| argument(json).error(fault))
+    }
+
+    /// The JSON of `act`.
+    pub fn read_verb(json: &str) -> Result<Verb> {
+        verb::read(json).map_err(|fault| argument(json).error(fault))
     }
 
     /// What an account becomes when `actor` asks for `form` (read from `json`); `kept` is what stands already.

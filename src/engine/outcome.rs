@@ -183,6 +183,7 @@ fn merge(stored: &mut AccountState, visit: &AccountState) {
     let others = stored.clone();
     *stored = visit.clone();
     stored.paused = others.paused;
+    stored.held = others.held;
     stored.identity = others.identity;
     stored.claims = others.claims;
     stored.delete_older_from = others.delete_older_from;

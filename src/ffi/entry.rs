@@ -164,6 +164,27 @@ pub unsafe extern "C" fn multipop_account_act(
 /// # Safety
 /// As `multipop.h` says.
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn multipop_act(
+    mp: *mut Instance,
+    actor: *const c_char,
+    json: *const c_char,
+    out: *mut *mut c_char,
+    err: *mut Error,
+) -> i32 {
+    // SAFETY: the header's promises about every pointer.
+    unsafe {
+        boundary::call(mp, err, Reach::Short, |instance, host| {
+            proved_out(out.cast())?;
+            let actor = text::required(actor, "actor", NAME_BYTES)?;
+            let json = text::any(json, "json", SMALL_BYTES)?;
+            text::give(out, &instance.act(host, &actor, &json)?)
+        })
+    }
+}
+
+/// # Safety
+/// As `multipop.h` says.
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn multipop_fetch_once(
     mp: *mut Instance,
     what: *const Fetch,

@@ -26,6 +26,7 @@ fn module() -> MultipopRef {
         check: entry::multipop_check,
         device_begin: consent::multipop_device_begin,
         device_poll: consent::multipop_device_poll,
+        act: entry::multipop_act,
     }
     .leak_into_prefix()
 }

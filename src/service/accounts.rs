@@ -164,13 +164,17 @@ fn meant(
         rights::not_configured(row)?;
         rights::not_withdrawn(actor, row)?;
     }
-    let known = call.store.realm_of(owner)?;
     let named = form.realm.as_deref().filter(|_| *actor == Actor::Operator);
-    let realm = match (&known, named) {
-        (Some(realm), _) => realm,
-        (None, Some(realm)) => realm,
-        (None, None) => config.realm_by_domain(owner),
-    };
+    let realm = realm(call, owner, named)?;
     let kept = kept.as_ref().map(|row| &row.account);
-    config.account(actor, (id, owner, realm), (form, json), kept)
+    config.account(actor, (id, owner, &realm), (form, json), kept)
+}
+
+/// The realm of an owner: the one he is in, else the one the operator names, else his domain's.
+pub(super) fn realm(call: &Call, owner: &str, named: Option<&str>) -> Result<String> {
+    Ok(match (call.store.realm_of(owner)?, named) {
+        (Some(known), _) => known,
+        (None, Some(named)) => named.to_owned(),
+        (None, None) => call.settings.config.realm_by_domain(owner).to_owned(),
+    })
 }

@@ -15,6 +15,7 @@ use crate::engine::settings::Settings;
 use crate::error::{Error, Result, Status};
 
 pub mod accounts;
+pub mod act;
 pub mod check;
 pub mod configure;
 pub mod consent;

@@ -79,6 +79,18 @@ pub(super) fn not_withdrawn(actor: &Actor, row: &AccountRow) -> Result<()> {
     ))
 }
 
+/// What the operator paused is his to resume.
+pub(super) fn resume(actor: &Actor, row: &AccountRow) -> Result<()> {
+    if *actor == Actor::Operator || !row.state.held {
+        return Ok(());
+    }
+    Err(refuse(
+        "rights.held",
+        "the operator paused this account",
+        "The operator of the mail server has paused this mailbox; ask him to resume it.",
+    ))
+}
+
 fn refuse(cause: &'static str, what: &str, advice: &str) -> Error {
     Error::new(Status::Rights, cause, what).advice(advice)
 }

@@ -65,6 +65,8 @@ pub struct AccountState {
     /// 0: at once.
     pub next_due: UnixTime,
     pub paused: bool,
+    /// By the operator: it is his to resume.
+    pub held: bool,
     pub outcome: Option<Outcome>,
     pub status: i32,
     pub cause: String,
@@ -167,6 +169,8 @@ pub struct Lease {
     pub fence: u64,
     /// How many leases in a row ended without clearing, this one not counted. Of a grant's always 0.
     pub attempts: u32,
+    /// Never another account's, not even one's of the same id.
+    pub(crate) row: i64,
     /// The open-file-description lock, where the backend has one.
     pub(crate) lock: Option<lease::ByteLock>,
 }

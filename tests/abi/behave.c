@@ -144,6 +144,7 @@ static void all_answer(int32_t status) {
     CHECK(mp.fetch_once(m, &what, &sink, &report, &err) == status && report.bytes == 77);
     CHECK(mp.fetch_once(m, &what, &sink, NULL, NULL) == status);
     CHECK(mp.check(m, &what, &out, &err) == status && out == NULL);
+    CHECK(mp.act(m, "*", "{\"verb\":\"providers\"}", &out, &err) == status && out == NULL);
     json_out = (char *)&sink;
     CHECK(mp.device_begin(m, &ask, &out, &err) == status && out == NULL);
     CHECK(mp.device_poll(m, &ask, &json_out, &err) == status && json_out == NULL);
@@ -186,6 +187,8 @@ static void nulls(void) {
     CHECK(mp.accounts(m, &query, NULL, &err) == no);
     query.account = "";
     CHECK(mp.accounts(m, &query, &out, &err) == no);
+    CHECK(mp.act(m, NULL, "{}", &out, &err) == no && mp.act(m, "*", NULL, &out, &err) == no);
+    CHECK(mp.act(m, "*", "{}", NULL, &err) == no);
     CHECK(mp.account_act(m, NULL, "i", NULL, "{}", &out, &err) == no);
     CHECK(mp.account_act(m, "*", NULL, NULL, "{}", &out, &err) == no);
     CHECK(mp.account_act(m, "*", "i", NULL, NULL, &out, &err) == no);

@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
     if (argc > 2 && (multipop_load(argv[2], &api) == NULL || api.library != NULL)) return 3;
     /* A library of ABI 1.0 loads; what came later is NULL. */
     if (argc > 3 && (multipop_load(argv[3], &api) != NULL || api.destroy == NULL || api.check != NULL ||
-                     api.device_begin != NULL || api.device_poll != NULL)) return 8;
+                     api.device_begin != NULL || api.device_poll != NULL || api.act != NULL)) return 8;
 #else
     (void)argc, (void)argv;
 #endif

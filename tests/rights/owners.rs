@@ -281,3 +281,35 @@ fn i14_an_owner_does_not_take_up_a_token_file_the_operator_withdrew() {
     refused(&house, put, Status::Rights, "rights.withdrawn", &before);
     house.remove(ALICE, "filed").unwrap();
 }
+
+#[test]
+fn i14_a_form_is_offered_the_providers_that_a_put_would_take() {
+    let house = House::new();
+    let offered = |actor: &str| {
+        let answer = house.ask(actor, json!({ "verb": "providers" })).unwrap();
+        let ids = |one: &Value| one["id"].as_str().unwrap().to_owned();
+        answer["providers"].as_array().unwrap().iter().map(ids).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(OPERATOR), ["blues", "one", "staff", "two"]);
+    assert_eq!(offered(ALICE), ["one", "two"]);
+    assert_eq!(offered("carol@blue.example"), ["blues"]);
+    let answer = house.ask(ALICE, json!({ "verb": "providers" })).unwrap();
+    assert_eq!(answer["providers"][0]["servers"][0], "pop.example.com:995");
+    for id in offered(ALICE) {
+        house.put(ALICE, ALICE, "a", json!({ "provider": id, "user": "alice@example.net" })).unwrap();
+    }
+    let mut config = house.config();
+    config["owners"]["edit"] = json!(false);
+    house.configure(&config).unwrap();
+    assert!(offered(ALICE).is_empty());
+}
+
+#[test]
+fn a_verb_that_is_none_is_named_and_changes_nothing() {
+    let house = House::new();
+    let before = house.all();
+    for json in [json!({}), json!({ "verb": "pause" }), json!({ "verb": "providers", "account": "a" })] {
+        let got = house.instance.act(&mut Onlooker, OPERATOR, &json.to_string());
+        refused(&house, got.map(drop), Status::Argument, "argument.json", &before);
+    }
+}

@@ -143,6 +143,15 @@ impl House {
         self.instance.account_remove(&mut Onlooker, actor, id)
     }
 
+    /// A verb that is about no one account.
+    pub fn ask(&self, actor: &str, json: Value) -> Result<Value, Error> {
+        assert_valid("verb", &json);
+        let answer = self.instance.act(&mut Onlooker, actor, &json.to_string())?;
+        let answer = serde_json::from_str(&answer).unwrap();
+        assert_valid("verb_answer", &answer);
+        Ok(answer)
+    }
+
     pub fn act(&self, actor: &str, id: &str, json: Value) -> Result<Value, Error> {
         let answer = self.instance.account_act(&mut Onlooker, actor, id, None, &json.to_string())?;
         let answer = serde_json::from_str(&answer).unwrap();

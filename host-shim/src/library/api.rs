@@ -54,6 +54,8 @@ pub struct Api {
     pub(super) check: Option<unsafe extern "C" fn(Handle, *const abi::Fetch, TextOut, ErrorOut) -> Status>,
     pub(super) device_begin: Option<Device>,
     pub(super) device_poll: Option<Device>,
+    /// Since 1.2.
+    pub(super) act: Option<unsafe extern "C" fn(Handle, Text, Text, TextOut, ErrorOut) -> Status>,
     /// `None`: mapped for good.
     pub(super) _mapped: Option<Arc<Library>>,
 }
@@ -118,7 +120,8 @@ macro_rules! every_function {
             destroy;
             check,
             device_begin,
-            device_poll
+            device_poll,
+            act
         )
     };
 }

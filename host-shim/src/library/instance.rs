@@ -175,6 +175,15 @@ impl Instance {
         .map(Option::unwrap_or_default)
     }
 
+    /// A verb that is not about one account.
+    pub fn act(&mut self, actor: &str, json: &str) -> Result<String, Failure> {
+        let function = self.living.api.act.ok_or_else(|| too_old("multipop_act"))?;
+        let (actor, json) = (argument("actor", actor)?, argument("json", json)?);
+        // SAFETY: valid during the call.
+        self.call_for_text(|_, mp, out, err| unsafe { function(mp, actor.as_ptr(), json.as_ptr(), out, err) })
+            .map(Option::unwrap_or_default)
+    }
+
     pub fn authorize_url(&mut self, request: &Authorize<'_>) -> Result<String, Failure> {
         let actor = argument("actor", request.actor)?;
         let account = argument("account", request.account)?;

@@ -1,7 +1,7 @@
 //! The numbers of `multipop.h`: versions, statuses, answers, flags, kinds of events.
 
 pub const ABI_MAJOR: u32 = 1;
-pub const ABI_MINOR: u32 = 1;
+pub const ABI_MINOR: u32 = 2;
 pub const ABI_VERSION: u32 = ABI_MAJOR << 16 | ABI_MINOR;
 
 /// The actor who may do everything; never a valid owner.

@@ -111,6 +111,13 @@ pub struct Multipop {
         out: *mut *mut c_char,
         err: *mut Error,
     ) -> i32,
+    pub act: unsafe extern "C" fn(
+        mp: *mut Instance,
+        actor: *const c_char,
+        json: *const c_char,
+        out: *mut *mut c_char,
+        err: *mut Error,
+    ) -> i32,
 }
 
 impl RootModule for MultipopRef {

@@ -22,8 +22,14 @@ pub(super) fn perform(call: &Call, actor: &Actor, row: &AccountRow, act: &Act) -
     match act {
         // Told apart before: it is bound to the consent's session.
         Act::Confirm => return Err(Error::bug("confirm is not a verb of the store")),
-        Act::Pause => change(call, id, |state| state.paused = true)?,
-        Act::Resume => change(call, id, resume)?,
+        Act::Pause => change(call, id, |state| {
+            state.paused = true;
+            state.held |= *actor == Actor::Operator;
+        })?,
+        Act::Resume => {
+            rights::resume(actor, row)?;
+            change(call, id, resume)?;
+        }
         Act::OfferAgain { uidl } => {
             answer["messages"] = json!(offer_again(call, row, uidl.as_deref())?);
         }
@@ -56,6 +62,7 @@ fn change(call: &Call, id: &str, mut change: impl FnMut(&mut AccountState)) -> R
 /// At once and from the beginning; what the mail server asked for (LOGIN-DELAY) stays.
 fn resume(state: &mut AccountState) {
     state.paused = false;
+    state.held = false;
     state.failures = 0;
     state.deferrals = 0;
     state.deferral = None;

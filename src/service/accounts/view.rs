@@ -73,6 +73,7 @@ impl Viewer<'_> {
         set("since", json!(state.since));
         set("failures", json!(state.failures));
         set("paused", json!(state.paused));
+        set("held", state.held.then_some(true).into());
         set("next_due", json!(self.next_due(row)));
         set("last_try", json!(state.last_try));
         set("last_ok", json!(state.last_ok));

@@ -38,6 +38,7 @@ impl Change {
     pub fn reset(self, state: &mut AccountState, now: UnixTime) {
         *state = AccountState {
             paused: state.paused,
+            held: state.held,
             since: now,
             last_try: state.last_try,
             last_ok: state.last_ok,
