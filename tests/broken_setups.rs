@@ -323,6 +323,13 @@ set_ups! {
         at.connect();
         assert_eq!(look(&at.house)["ok"], true, "what was in the way is forgotten");
     };
+    another_name_signed_in => |bench| {
+        let at = microsoft(|_, account| account["user"] = json!("info@contoso.example"));
+        fail_to_connect(&at);
+        bench.first(&at.house);
+        at.house.clock.advance(3700);
+        assert_eq!(red_step(&look(&at.house))["cause"], "consent.none", "it is too late for a yes");
+    };
     secret_wrong_at_the_first_sign_in => |bench| {
         let at = microsoft(|_, _| {});
         register_secret(&at, "another~secret");

@@ -97,7 +97,7 @@ pub struct AccountState {
     /// The claims a re-authorisation must carry.
     pub claims: Option<String>,
     pub progress: Option<Progress>,
-    /// The last sign-in, where it failed and none has worked since.
+    /// The last sign-in, where it failed or waits for the owner, and none has worked since.
     pub failed_sign_in: Option<FailedSignIn>,
     /// The identity that binds this account from its first authorisation on.
     pub identity: Option<Identity>,
@@ -120,7 +120,7 @@ pub struct AccountState {
     pub bytes_total: u64,
 }
 
-/// What a sign-in was told in place of a grant.
+/// What a sign-in was told in place of a grant that works.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FailedSignIn {
@@ -130,6 +130,8 @@ pub struct FailedSignIn {
     pub provider_code: String,
     pub message: String,
     pub advice: String,
+    /// The owner can say yes until then; none where only another sign-in helps.
+    pub until: Option<UnixTime>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -374,6 +374,12 @@ pub const AFTERWARDS: &[Broken] = &[
         seen("token", Administrator, &["link for administrators", "signs in again"]),
     ),
     one(
+        "another_name_signed_in",
+        "the delegate of a shared mailbox signed in, and the account names no sign_in",
+        "user info@, alice signs in; nobody said yes",
+        seen("token", User, &["confirm"]),
+    ),
+    one(
         "secret_wrong_at_the_first_sign_in",
         "nobody ever signed in, since the secret is not the registration's",
         "the code is refused: invalid_client, AADSTS7000215",

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::confirm::CONFIRM_S;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
+use crate::model::UnixTime;
 use crate::oauth::diagnosis::known_cause;
 use crate::store::{AccountRow, FailedSignIn};
 
@@ -126,9 +128,13 @@ impl Answered {
 
     /// What an account is to know of it: a failure that lasts until somebody did something, as the provider's trouble or
     /// a browser that lost its way do not.
-    pub fn failure(&self, provider: &str) -> Option<FailedSignIn> {
-        let lasts = |status| matches!(status, Status::Config | Status::Provider | Status::Consent);
-        let error = self.error.as_ref().filter(|error| self.end == End::Failed && lasts(error.status))?;
+    pub fn failure(&self, provider: &str, now: UnixTime) -> Option<FailedSignIn> {
+        let error = self.error.as_ref()?;
+        let until = match (self.end, error.status) {
+            (End::Confirm, _) => Some(now + CONFIRM_S),
+            (End::Failed, Status::Config | Status::Provider | Status::Consent) => None,
+            _ => return None,
+        };
         Some(FailedSignIn {
             provider: provider.to_owned(),
             status: error.status.code(),
@@ -136,6 +142,7 @@ impl Answered {
             provider_code: error.provider_code.clone(),
             message: error.message.clone(),
             advice: error.advice.clone(),
+            until,
         })
     }
 

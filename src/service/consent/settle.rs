@@ -77,7 +77,7 @@ pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, 
 pub async fn remember(call: &Call, consent: &Consent, answered: &Answered) {
     let (state, account, text) = (consent.state, consent.account.clone(), answered.to_text());
     // Of an administrator's answer no account is told.
-    let failure = answered.failure(&consent.provider).filter(|_| !consent.admin);
+    let failure = answered.failure(&consent.provider, call.now()).filter(|_| !consent.admin);
     let kept = call.with_store(move |store| {
         store.answer_consent(&state, &text)?;
         let Some(failure) = failure else {
