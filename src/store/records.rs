@@ -155,6 +155,8 @@ pub struct Lease {
     pub fence: u64,
     /// How many leases in a row ended without clearing, this one not counted. Of a grant's always 0.
     pub attempts: u32,
+    /// Never another account's, not even one's of the same id.
+    pub(crate) row: i64,
     /// The open-file-description lock, where the backend has one.
     pub(crate) lock: Option<lease::ByteLock>,
 }
