@@ -87,6 +87,7 @@ pub fn config(profile: Profile) -> ProviderConfig {
         initial_response: None,
         retr_is_final: None,
         login_delay_s: None,
+        network: None,
         ca_file: None,
     }
 }

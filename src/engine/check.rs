@@ -157,9 +157,12 @@ async fn reach_and_list(visit: &mut Visit, course: &mut Course) -> Option<(crate
 }
 
 async fn look_up(call: &Call, row: &AccountRow) -> Result<((), String)> {
-    let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
-    let found = call.names.look_up(&row.account.server.host);
-    let found = call.deadline.within(limit, "the name look-up", found).await;
+    let peer = login::peer(call, row);
+    if let Some(proxy) = peer.route.network.proxy.as_ref().filter(|proxy| peer.is_resolved_by(proxy)) {
+        return Ok(((), format!("left to the proxy {}", proxy.text())));
+    }
+    let found = call.names.look_up(peer.host);
+    let found = call.deadline.within(peer.limit, "the name look-up", found).await;
     let addresses = found.map_err(|error| by_history(row, error))?;
     let texts: Vec<String> = addresses.iter().take(4).map(ToString::to_string).collect();
     Ok(((), texts.join(" ")))
