@@ -6,6 +6,8 @@ mod admin;
 mod app_only;
 #[path = "oauth/authorize.rs"]
 mod authorize;
+#[path = "oauth/bad_input.rs"]
+mod bad_input;
 #[path = "oauth/callback.rs"]
 mod callback;
 #[path = "oauth/consent.rs"]

@@ -26,8 +26,8 @@ fn begin(world: &World) -> String {
     begun["user_code"].as_str().unwrap().to_owned()
 }
 
-struct Polled {
-    result: Result<()>,
+pub struct Polled {
+    pub result: Result<()>,
     json: Value,
     listener: Listener,
 }
@@ -49,7 +49,7 @@ fn poll_as(instance: &Instance, request: &AuthorizeRequest<'_>) -> Polled {
     Polled { result, json, listener }
 }
 
-fn poll(world: &World) -> Polled {
+pub fn poll(world: &World) -> Polled {
     poll_as(&world.instance, &operator(world))
 }
 
