@@ -4,6 +4,8 @@
 mod admin;
 #[path = "oauth/app_only.rs"]
 mod app_only;
+#[path = "oauth/attacker.rs"]
+mod attacker;
 #[path = "oauth/authorize.rs"]
 mod authorize;
 #[path = "oauth/bad_input.rs"]

@@ -42,7 +42,7 @@ impl Polled {
     }
 }
 
-fn poll_as(instance: &Instance, request: &AuthorizeRequest<'_>) -> Polled {
+pub fn poll_as(instance: &Instance, request: &AuthorizeRequest<'_>) -> Polled {
     let mut listener = Listener::default();
     let (result, json) = instance.device_poll(&mut listener, request);
     let json = json.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
