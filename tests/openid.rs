@@ -30,13 +30,14 @@ fn each_flow_works_with_client_secret_post() {
     let dir = tempfile::tempdir().unwrap();
     // Registered for `post`, which the metadata cannot know.
     let stated = by_secret(dir.path(), json!({ "client_authentication": "client_secret_post" }));
-    each_flow(dir.path(), &of_secret("client_secret_post"), &stated);
+    each_flow(dir.path(), &of_secret("client_secret_post"), &stated, "client_secret_post");
 }
 
 #[test]
 fn each_flow_works_with_client_secret_basic_and_the_issuer_alone() {
     let dir = tempfile::tempdir().unwrap();
-    each_flow(dir.path(), &of_secret("client_secret_basic"), &by_secret(dir.path(), json!({})));
+    let unstated = by_secret(dir.path(), json!({}));
+    each_flow(dir.path(), &of_secret("client_secret_basic"), &unstated, "client_secret_basic");
 }
 
 #[test]
@@ -77,12 +78,11 @@ fn each_flow_by_certificate(algorithm: &str) {
         "certificate_file": files.0, "private_key_file": files.1,
         "client_authentication": "private_key_jwt", "assertion_algorithm": algorithm,
     });
-    each_flow(dir.path(), &registered, &configured);
+    each_flow(dir.path(), &registered, &configured, algorithm);
 }
 
-/// Consent in a browser and by a code entered in another one, each refreshed twice: every request with its own proof,
-/// and by no other method, which this provider would refuse.
-fn each_flow(dir: &Path, registered: &Value, configured: &Value) {
+/// Consent in a browser and by a code entered in another one, each refreshed twice: every token by this proof alone.
+fn each_flow(dir: &Path, registered: &Value, configured: &Value, proof: &str) {
     let pki = Pki::create(dir);
     let mut client = json!({
         "client_id": CLIENT,
@@ -149,6 +149,9 @@ fn each_flow(dir: &Path, registered: &Value, configured: &Value) {
     }
     let counts = ["authorization_code", DEVICE_GRANT, "refresh_token", "invalid_client"];
     assert_eq!(counts.map(|what| provider.count(what)), [1, 1, 4, 0]);
+    for one in ["client_secret_post", "client_secret_basic", "PS256", "RS256"] {
+        assert_eq!(provider.count(one), if one == proof { 6 } else { 0 }, "{one}");
+    }
 }
 
 /// RFC 7517 of an RSAPublicKey with 2048 bits (RFC 8017 A.1.1): two headers, 256 octets after a zero, three octets.
