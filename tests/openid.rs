@@ -99,7 +99,6 @@ fn each_flow(dir: &Path, registered: &Value, configured: &Value, proof: &str) {
     server::write_secret(&key, "5a".repeat(32).as_bytes());
     let mut p = json!({
         "profile": "generic", "issuer": provider.issuer, "client_id": CLIENT, "redirect_uri": REDIRECT_URI,
-        "device_endpoint": provider.device_endpoint(),
         "scopes": ["openid", "profile", "email", "offline_access", "mail"], "servers": ["127.0.0.1:995"],
     });
     p.as_object_mut().unwrap().extend(configured.as_object().unwrap().clone());

@@ -182,12 +182,11 @@ pub fn read_any_token(
             skew_s: retry_after::skew_s(answer, now),
         }),
         // Whatever else it says, it may have taken the old one back.
-        Err(refusal) => Err(keeping(refusal, refresh_token)),
+        Err(mut refusal) => {
+            refusal.rotated = refresh_token;
+            Err(refusal)
+        }
     }
-}
-
-fn keeping(refusal: Box<Refusal>, rotated: Option<Secret>) -> Box<Refusal> {
-    Box::new(Refusal { rotated, ..*refusal })
 }
 
 struct Read {
