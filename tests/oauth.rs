@@ -32,6 +32,8 @@ mod house;
 mod identity;
 #[path = "oauth/keep.rs"]
 mod keep;
+#[path = "oauth/link.rs"]
+mod link;
 #[path = "oauth/names.rs"]
 mod names;
 #[path = "oauth/network.rs"]
