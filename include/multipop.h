@@ -279,17 +279,19 @@ void multipop_destroy(multipop_t *mp);
 multipop_status_t multipop_account_put(multipop_t *mp, const char *actor, const char *owner, const char *id,
                                        const char *json, multipop_error_t *err);
 
-/* Removes an account with grant and ledger. E_RIGHTS, E_STORE. */
+/* Removes an account with grant and ledger, for good: its key is destroyed first, and whatever runs on it in any process
+ * writes nothing more. E_RIGHTS, E_STORE. */
 multipop_status_t multipop_account_remove(multipop_t *mp, const char *actor, const char *id, multipop_error_t *err);
 
-/* Which accounts to list: those the actor reaches, in the order of their ids. */
+/* Which accounts to list: those the actor reaches, in an order of the store's own, which is that of no name: sort for
+ * people. It is the same for every page, and a page is turned at any id, also one that was removed meanwhile. */
 typedef struct multipop_query {
     uint32_t struct_size;
     uint32_t limit; /* at most so many; 0 is 1,000 */
     const char *actor;
     const char *account; /* only this one; NULL: all */
     const char *realm;   /* only those of this realm; NULL: all */
-    const char *after;   /* only ids after this one, to turn the page; NULL: from the beginning */
+    const char *after;   /* only those after this id, to turn the page; NULL: from the beginning */
 } multipop_query_t;
 
 #define MULTIPOP_QUERY_INIT                                                                                        \
@@ -304,6 +306,11 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *
  *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM, from nobody else:
  *                    MULTIPOP_OPERATOR is E_RIGHTS here. `session` must be the consent's browser-session token
+ *     offer_link     a one-time link for the account's owner, whose browser is elsewhere; answers its "token". Good for
+ *                    "lasts_s" (24 h); a new one ends the former. docs/embedding.md says what the link's page does
+ *     redeem_link    the "token" of it; answers the "url" multipop_authorize_url would, bound to `session`. From the
+ *                    account's owner and nobody else: MULTIPOP_OPERATOR is E_RIGHTS here, and whoever is refused
+ *                    uses nothing up. Both since 1.2
  *     pause, resume  collection; tokens are kept fresh meanwhile. What the operator paused only he resumes
  *     offer_again    messages the sink refused come again: all of them, or the one with this "uidl"
  *     delete_older   the policy takes in older mail, with the "count" the person was shown; begins after a grace.
@@ -318,9 +325,10 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *     trace_read     the operator's: what was kept. Answers $defs/trace
  *     support_bundle the operator's: all of it without a name, an address, a UIDL or a secret. Answers $defs/bundle
  *
- * `session` is NULL for all but confirm. Answers JSON in `*out` ($defs/acted of config.schema.json where it is not
- * said otherwise).
- * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm), E_STORE. */
+ * `session` is NULL for all but confirm and redeem_link. Answers JSON in `*out` ($defs/acted of config.schema.json
+ * where it is not said otherwise).
+ * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm; redeem_link: no such link, or too
+ * old), E_STORE; redeem_link also what multipop_authorize_url answers. */
 multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const char *id, const char *session,
                                        const char *json, char **out, multipop_error_t *err);
 

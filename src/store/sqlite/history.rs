@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, Row, params};
 
+use super::keys::Keys;
 use super::ledger_rows::{AccountKey, COLUMNS, Opener, from_words, to_words};
-use super::state::{from_json, to_json};
+use super::state::from_json;
 use super::{accounts, leases, natural, sql};
 use crate::error::{Error, Result};
 use crate::model::{LedgerRow, UidlKey, UnixTime};
-use crate::store::seal::KeyRing;
 use crate::store::{Asked, Became, HAPPENINGS, HAPPENINGS_S, Happening, PASSES, Pass, What, fault};
 
 /// Rows looked at in one pruning beyond those just written: a long-forgotten account is cleared over some visits.
@@ -29,7 +29,7 @@ pub(super) fn add_pass(db: &Connection, account: i64, pass: &Pass) -> Result<()>
         sql(pass.begun),
         sql(pass.ended),
         leases::process(),
-        to_json(&pass.outcome)?,
+        pass.outcome.name(),
         pass.status,
         pass.cause,
         pass.listed,
@@ -45,8 +45,8 @@ pub(super) fn add_pass(db: &Connection, account: i64, pass: &Pass) -> Result<()>
     prune(db, account, pass.ended, 0)
 }
 
-pub(super) fn passes(db: &Connection, account: &str) -> Result<Vec<Pass>> {
-    let row = accounts::row_of(db, account)?;
+pub(super) fn passes(db: &Connection, keys: &Keys, account: &str) -> Result<Vec<Pass>> {
+    let row = accounts::row_of(db, keys, account)?;
     let mut statement = db.prepare_cached(
         "SELECT begun, ended, process, outcome, status, cause, listed, new, taken, deferred, refused, deleted, bytes
             FROM passes WHERE account = ? ORDER BY number",
@@ -58,7 +58,7 @@ pub(super) fn passes(db: &Connection, account: &str) -> Result<Vec<Pass>> {
             begun: natural(row.get(0)?),
             ended: natural(row.get(1)?),
             process: row.get(2)?,
-            outcome: from_json(&row.get::<_, String>(3)?)?,
+            outcome: from_json(format!("\"{}\"", row.get::<_, String>(3)?).as_bytes())?,
             status: row.get(4)?,
             cause: row.get(5)?,
             listed: row.get(6)?,
@@ -171,13 +171,13 @@ fn prune(db: &Connection, account: i64, now: UnixTime, told: u32) -> Result<()> 
 
 pub(super) fn what_became(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &str,
     asked: &Asked,
     now: UnixTime,
     limit: u32,
 ) -> Result<Became> {
-    let found = accounts::find(db, account)?.ok_or_else(Error::rights)?;
+    let found = accounts::find(db, keys, account)?.ok_or_else(Error::rights)?;
     let mut reader =
         Reader { key: AccountKey::new(db, keys, found.row), from: now.saturating_sub(HAPPENINGS_S) };
     let rows = ledger_rows(db, keys, found.row, found.shown.generation, asked)?;
@@ -198,7 +198,7 @@ pub(super) fn what_became(
 
 fn ledger_rows(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: i64,
     generation: u32,
     asked: &Asked,

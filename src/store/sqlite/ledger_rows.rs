@@ -3,10 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use super::history::Teller;
+use super::keys::Keys;
 use super::{accounts, natural, sql};
 use crate::error::Result;
 use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
-use crate::store::seal::{DataKey, KeyRing};
+use crate::store::seal::DataKey;
 use crate::store::{What, fault};
 
 pub(super) const COLUMNS: &str =
@@ -14,7 +15,7 @@ pub(super) const COLUMNS: &str =
 
 pub(super) fn opened(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: i64,
     mut rows: Rows<'_>,
 ) -> Result<Vec<LedgerRow>> {
@@ -31,7 +32,7 @@ pub(super) struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    pub fn new(db: &'a Connection, keys: &'a KeyRing, account: i64) -> Opener<'a> {
+    pub fn new(db: &'a Connection, keys: &'a Keys, account: i64) -> Opener<'a> {
         Opener { key: AccountKey::new(db, keys, account) }
     }
 
@@ -73,7 +74,7 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub fn new(
         db: &'a Connection,
-        keys: &'a KeyRing,
+        keys: &'a Keys,
         account: i64,
         generation: u32,
         now: UnixTime,
@@ -201,13 +202,13 @@ impl<'a> Writer<'a> {
 /// Fetched when the first sealed column needs it: most rows have none.
 pub(super) struct AccountKey<'a> {
     db: &'a Connection,
-    keys: &'a KeyRing,
+    keys: &'a Keys,
     account: i64,
     key: Option<DataKey>,
 }
 
 impl<'a> AccountKey<'a> {
-    pub fn new(db: &'a Connection, keys: &'a KeyRing, account: i64) -> AccountKey<'a> {
+    pub fn new(db: &'a Connection, keys: &'a Keys, account: i64) -> AccountKey<'a> {
         AccountKey { db, keys, account, key: None }
     }
 

@@ -2,18 +2,18 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::keys::Keys;
 use super::state::{from_json, to_json};
 use super::{accounts, leases, natural, sql};
 use crate::error::Result;
 use crate::model::UnixTime;
-use crate::store::seal::KeyRing;
-use crate::store::{HAPPENINGS_S, TRACE_BYTES, TRACE_LINES, Trace, TraceLine, fault};
+use crate::store::{HAPPENINGS_S, TRACE_BYTES, TRACE_LINES, Trace, TraceLine};
 
 /// Lines sealed together: a ring is cut by as many.
 const TOGETHER: usize = 50;
 
-pub(super) fn until(db: &Connection, account: &str, until: UnixTime) -> Result<()> {
-    let row = accounts::row_of(db, account)?;
+pub(super) fn until(db: &Connection, keys: &Keys, account: &str, until: UnixTime) -> Result<()> {
+    let row = accounts::row_of(db, keys, account)?;
     if until == 0 {
         db.execute("UPDATE traces SET until = 0 WHERE account = ?", [row])?;
         return Ok(());
@@ -23,8 +23,8 @@ pub(super) fn until(db: &Connection, account: &str, until: UnixTime) -> Result<(
     Ok(())
 }
 
-pub(super) fn on(db: &Connection, account: &str, now: UnixTime) -> Result<Option<UnixTime>> {
-    let row = accounts::row_of(db, account)?;
+pub(super) fn on(db: &Connection, keys: &Keys, account: &str, now: UnixTime) -> Result<Option<UnixTime>> {
+    let row = accounts::row_of(db, keys, account)?;
     Ok(stored(db, row)?.filter(|until| *until > now))
 }
 
@@ -38,7 +38,7 @@ fn stored(db: &Connection, row: i64) -> Result<Option<UnixTime>> {
 
 pub(super) fn add(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: i64,
     lines: &[TraceLine],
     now: UnixTime,
@@ -58,7 +58,7 @@ pub(super) fn add(
     for some in lines.chunks(TOGETHER) {
         number += 1;
         let text = to_json(&some)?;
-        let sealed = key.seal("trace_lines", &number.to_be_bytes(), text.as_bytes())?;
+        let sealed = key.seal("trace_lines", &number.to_be_bytes(), &text)?;
         db.prepare_cached(
             "INSERT INTO trace_lines (account, number, at, process, lines, bytes, sealed)
                 VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -95,8 +95,8 @@ fn cut(db: &Connection, account: i64) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn read(db: &Connection, keys: &KeyRing, account: &str) -> Result<Trace> {
-    let row = accounts::row_of(db, account)?;
+pub(super) fn read(db: &Connection, keys: &Keys, account: &str) -> Result<Trace> {
+    let row = accounts::row_of(db, keys, account)?;
     let mut trace = Trace { until: stored(db, row)?.unwrap_or(0), lines: Vec::new() };
     let mut statement =
         db.prepare("SELECT number, process, sealed FROM trace_lines WHERE account = ? ORDER BY number")?;
@@ -110,8 +110,7 @@ pub(super) fn read(db: &Connection, keys: &KeyRing, account: &str) -> Result<Tra
             None => key.insert(accounts::data_key(db, keys, row)?),
         };
         let clear = key.open("trace_lines", &number.to_be_bytes(), &columns.get::<_, Vec<u8>>(2)?)?;
-        let text = std::str::from_utf8(&clear).map_err(|_| fault::corrupt("a trace is no text"))?;
-        let lines: Vec<TraceLine> = from_json(text)?;
+        let lines: Vec<TraceLine> = from_json(&clear)?;
         trace.lines.extend(lines.into_iter().map(|line| (process.clone(), line)));
     }
     Ok(trace)

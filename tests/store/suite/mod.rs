@@ -15,6 +15,7 @@ pub mod grants;
 pub mod history;
 pub mod leases;
 pub mod ledger;
+pub mod links;
 pub mod passwords;
 
 pub type Open<'a> = &'a dyn Fn() -> Arc<dyn Store>;
@@ -34,7 +35,8 @@ macro_rules! every_promise {
                 a_put_is_due_now_and_keeps_the_pause
                 a_stricter_policy_holds_for_later_mail_only
                 removal_leaves_nothing_and_numbers_never_come_again
-                listing_follows_query_and_order
+                listing_follows_the_query_in_one_order
+                pages_bring_every_account_once_whatever_comes_and_goes
                 due_accounts_come_soonest_first
                 regardless_ignores_the_interval_only
                 states_change_without_losing_each_other;
@@ -74,6 +76,11 @@ macro_rules! every_promise {
                 a_trace_is_on_for_every_instance_until_its_time
                 a_trace_is_a_bounded_ring
                 the_history_goes_with_its_account_and_its_owner;
+            links:
+                i11_a_link_is_redeemed_once
+                i11_a_wrong_owner_or_token_uses_nothing_up
+                a_link_ends_with_its_time_or_the_next_one
+                a_link_is_void_once_its_account_is_another;
             leases:
                 a_lease_is_held_once
                 a_lease_given_back_writes_nothing_more
