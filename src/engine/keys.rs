@@ -78,6 +78,19 @@ impl Keys {
     }
 }
 
+/// What a message's header makes it known by; nothing where no header was fetched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    pub digest: Option<[u8; 16]>,
+    pub message_id: Option<[u8; 16]>,
+}
+
+impl Known {
+    pub fn of(keys: &Keys, header: &header::Header) -> Known {
+        Known { digest: keys.identity(header.bytes()), message_id: keys.message_id(header.bytes()) }
+    }
+}
+
 fn parts(mut context: digest::Context, all: &[&[u8]]) -> [u8; 32] {
     for part in all {
         context.update(&(part.len() as u64).to_be_bytes());

@@ -6,6 +6,7 @@ pub mod call;
 pub mod check;
 pub mod commit;
 pub mod deadline;
+mod deaths;
 pub mod depart;
 pub mod discovery;
 pub mod events;

@@ -11,11 +11,12 @@ use tokio::time::{sleep, timeout};
 
 use super::commit::Place;
 use super::header::Header;
+use super::keys::Known;
 use super::line::Line;
 use super::login::Connection;
 use super::mailbox::Mailbox;
 use super::pump::{PIECE_BYTES, Ticket};
-use super::settle::{Known, Pending};
+use super::settle::Pending;
 use crate::error::{Error, Result, Status};
 use crate::model::{Answer, Reply, RowState};
 use crate::plan::{Entry, Fetch};

@@ -3,8 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::commit::{Committed, Item, Place};
-use super::header::Header;
-use super::keys::Keys;
+use super::keys::Known;
 use super::line::Line;
 use super::mailbox::Mailbox;
 use super::pump::Verdict;
@@ -27,19 +26,6 @@ pub struct Pending {
     pub known: Known,
     pub place: Place,
     pub verdict: oneshot::Receiver<Verdict>,
-}
-
-/// What a message's header makes it known by; nothing where no header was fetched.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Known {
-    digest: Option<[u8; 16]>,
-    message_id: Option<[u8; 16]>,
-}
-
-impl Known {
-    pub fn of(keys: &Keys, header: &Header) -> Known {
-        Known { digest: keys.identity(header.bytes()), message_id: keys.message_id(header.bytes()) }
-    }
 }
 
 /// A message the sink took, whose record is awaited.
