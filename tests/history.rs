@@ -429,3 +429,23 @@ fn i03_nothing_of_the_history_stands_in_clear_in_the_store() {
         }
     }
 }
+
+#[test]
+fn a_mailbox_that_is_not_gone_through_yet_is_said_to_be_so() {
+    let house = House::with(Script::dovecot(), |config| {
+        config["accounts"]["alice"]["limits"] = json!({ "session_messages": 3 });
+        config["limits"] = json!({ "flush_messages": 2 });
+    });
+    house.fill(6, 1000, 1);
+    mail(&house, "uidl-of-tuesday", ID);
+    assert!(house.fetch_ok(&mut Recorder::batching()).more);
+    let told = by_id(&house);
+    assert_eq!(told["verdict"], "never_listed");
+    says(&told, "had 7 messages. More was waiting then: what was not begun yet is known by nothing.");
+    while house.fetch_ok(&mut Recorder::batching()).more {}
+    let told = by_id(&house);
+    assert_eq!((told["verdict"].as_str(), steps(&told)), (Some("taken"), vec!["seen", "taken"]));
+    // Noted, put back at the session's end and noted again: each was seen once.
+    let all = explain(&house, json!({}));
+    assert_eq!(steps(&all).iter().filter(|what| **what == "seen").count(), 7);
+}

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::call::Call;
+use super::line::Line;
 use super::trace::Trace;
 use super::visit::Visit;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::model::{Account, Counts, Outcome, UnixTime};
 use crate::store::Pass;
 
@@ -46,12 +47,15 @@ impl Visit {
     }
 
     /// In the midst of a long visit, so that a death of the process costs the last lines only.
-    pub async fn save_trace(&self) -> Result<()> {
+    pub async fn save_trace(&self) {
         let Some(trace) = self.call.trace.as_ref().filter(|trace| trace.is_full()) else {
-            return Ok(());
+            return;
         };
         let (lease, lines, now) = (self.lease.clone(), trace.take(), self.call.now());
-        self.call.with_store(move |store| store.add_trace(&lease, &lines, now)).await
+        // No mail waits for it.
+        if let Err(e) = self.call.with_store(move |store| store.add_trace(&lease, &lines, now)).await {
+            Line::new("trace_not_written").field("account", &self.row.account.id).field("error", e).warn();
+        }
     }
 }
 

@@ -314,7 +314,7 @@ impl Visit {
             return Ok(());
         }
         self.written = Instant::now();
-        self.save_trace().await?;
+        self.save_trace().await;
         let progress = Progress { at: self.call.now(), counts };
         let lease = self.lease.clone();
         let step = move |store: &dyn crate::store::Store| {

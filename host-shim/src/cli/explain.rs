@@ -73,20 +73,19 @@ impl Explain {
         console.object(&answer);
         console.say(&format!("{}: {}", self.account, text(&answer["sentence"])));
         for one in members(&answer["happenings"]) {
-            let mut line = format!(
-                "  {}  {:<13} {}  {}",
+            let uidl = match text(&one["uidl"]) {
+                uidl if uidl.is_empty() => uidl,
+                uidl => format!("UIDL {uidl}"),
+            };
+            let line = format!(
+                "  {}  {:<13} {}  {}  {uidl}  {}",
                 when(&one["at"]),
                 text(&one["what"]).replace('_', " "),
                 text(&one["message"]),
                 text(&one["process"]),
+                text(&one["answer"]),
             );
-            for (name, member) in [("UIDL", "uidl"), ("", "answer")] {
-                match text(&one[member]) {
-                    words if words.is_empty() => {}
-                    words => line += format!("  {name} {words}").replace("   ", "  ").as_str(),
-                }
-            }
-            console.say(&line);
+            console.say(line.trim_end());
         }
         if answer["more"] == true {
             console.say("  There are more, and older ones: ask for one message, or for a shorter time.");

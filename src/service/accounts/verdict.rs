@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
+use crate::model::{LedgerRow, Outcome, RowState, UidlKey, UnixTime};
 use crate::store::{AccountRow, Asked, Became, Happening, Pass, What};
 
 pub(super) struct Told<'a> {
@@ -118,6 +118,9 @@ impl Told<'_> {
                 );
             }
             None => words += "; none of them came to a listing.",
+        }
+        if last.outcome == Outcome::OkMore {
+            words += " More was waiting then: what was not begun yet is known by nothing.";
         }
         if last.listed.is_none() || last.status != 0 {
             let cause = if last.cause.is_empty() { last.outcome.name() } else { &last.cause };
