@@ -9,7 +9,7 @@ use url::Url;
 
 use super::call::Call;
 use super::grant;
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
 use crate::oauth::credential::Proof;
 use crate::oauth::diagnosis::Refusal;
@@ -28,7 +28,7 @@ pub struct Latest(Mutex<Option<Said>>);
 struct Said {
     at: UnixTime,
     of: String,
-    token: std::result::Result<Token, Refusal>,
+    token: Result<Token>,
 }
 
 /// What is kept, or a place for it.
@@ -80,8 +80,8 @@ pub async fn ask(
         {
             return Ok((again(token), *at));
         }
-        Some(Said { at, token: Err(refusal), .. }) if now.abs_diff(*at) < FAILED_S => {
-            return Err(Box::new(refusal.clone()));
+        Some(Said { at, token: Err(error), .. }) if now.abs_diff(*at) < FAILED_S => {
+            return Err(error.clone().into());
         }
         _ => {}
     }
@@ -92,7 +92,7 @@ pub async fn ask(
     *latest = match &asked {
         Ok(token) => Some(Said { at, of: whose(provider), token: Ok(again(token)) }),
         Err(refusal) if is_of_the_call(&refusal.error) => None,
-        Err(refusal) => Some(Said { at, of: whose(provider), token: Err(Refusal::clone(refusal)) }),
+        Err(refusal) => Some(Said { at, of: whose(provider), token: Err(refusal.error.clone()) }),
     };
     asked.map(|token| (token, at))
 }

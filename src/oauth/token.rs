@@ -146,7 +146,9 @@ pub fn read_token(
     let token = read_any_token(provider, answer, requested, now)?;
     let scope = &token.scope;
     if !provider.grants_pop(scope) || (provider.profile.is_microsoft() && table::is_for_graph(scope)) {
-        return Err(keeping(diagnosis::pop_not_granted(provider, scope).into(), token.refresh_token));
+        let mut refusal: Box<Refusal> = diagnosis::pop_not_granted(provider, scope).into();
+        refusal.rotated = token.refresh_token;
+        return Err(refusal);
     }
     Ok(token)
 }
