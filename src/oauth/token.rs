@@ -146,9 +146,7 @@ pub fn read_token(
     let token = read_any_token(provider, answer, requested, now)?;
     let scope = &token.scope;
     if !provider.grants_pop(scope) || (provider.profile.is_microsoft() && table::is_for_graph(scope)) {
-        let mut refusal: Box<Refusal> = diagnosis::pop_not_granted(provider, scope).into();
-        refusal.rotated = token.refresh_token;
-        return Err(refusal);
+        return Err(keeping(Refusal::from(diagnosis::pop_not_granted(provider, scope)), token.refresh_token));
     }
     Ok(token)
 }
@@ -184,11 +182,12 @@ pub fn read_any_token(
             skew_s: retry_after::skew_s(answer, now),
         }),
         // Whatever else it says, it may have taken the old one back.
-        Err(mut refusal) => {
-            refusal.rotated = refresh_token;
-            Err(refusal)
-        }
+        Err(refusal) => Err(keeping(*refusal, refresh_token)),
     }
+}
+
+fn keeping(refusal: Refusal, rotated: Option<Secret>) -> Box<Refusal> {
+    Box::new(Refusal { rotated, ..refusal })
 }
 
 struct Read {
