@@ -58,6 +58,26 @@ pub struct AccountRow {
     pub state: AccountState,
 }
 
+/// An account as somebody read it. One of the same id, put after that one was removed, is not it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub id: String,
+    /// `None`: whatever account has the id.
+    pub number: Option<[u8; 16]>,
+}
+
+impl From<&str> for Known {
+    fn from(id: &str) -> Known {
+        Known { id: id.to_owned(), number: None }
+    }
+}
+
+impl AccountRow {
+    pub fn known(&self) -> Known {
+        Known { id: self.account.id.clone(), number: Some(self.number) }
+    }
+}
+
 /// What is known and shown of an account, and when it is due. Stored as JSON; members are only added, each with a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -260,4 +280,51 @@ pub struct Delivery<'a> {
     pub lease: &'a Lease,
     pub generation: u32,
     pub row: LedgerRow,
+}
+
+/// Whose accounts are erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// `forget_realm`: with the owner's last account goes what realm he belongs to.
+    Account {
+        id: String,
+        forget_realm: bool,
+    },
+    Owner(String),
+    Realm(String),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Erased {
+    pub accounts: u32,
+    /// Grants that are to be given back.
+    pub revocations: u32,
+    /// `false`: somebody reads the files, and old pages stay in them until he has done.
+    pub complete: bool,
+}
+
+/// Where a provider takes refresh tokens back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakesBack {
+    /// A token goes to no other one, whatever the provider's id comes to mean.
+    pub issuer: String,
+    /// `None`: yet to be discovered.
+    pub endpoint: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct ToRevoke {
+    pub provider: String,
+    pub to: TakesBack,
+    pub refresh_token: Secret,
+}
+
+#[derive(Debug)]
+pub struct Revocation {
+    pub number: i64,
+    pub token: ToRevoke,
+    /// This one counted.
+    pub attempts: u32,
+    /// Given up then.
+    pub until: UnixTime,
 }

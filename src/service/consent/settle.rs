@@ -1,12 +1,12 @@
 //! What a sign-in leaves in the store: a grant that works, or one that waits for the owner; never half of it.
 
 use crate::error::{Error, Result, Status};
-use crate::model::{Account, Identity, UnixTime};
-use crate::store::{Grant, GrantSlot, Store};
+use crate::model::{Identity, UnixTime};
+use crate::store::{AccountRow, Grant, GrantSlot, Known, Store};
 
 pub fn activate(
     store: &dyn Store,
-    id: &str,
+    account: &Known,
     mut grant: Grant,
     needs_refresh_token: bool,
     now: UnixTime,
@@ -14,7 +14,7 @@ pub fn activate(
     if grant.refresh_token.is_none() {
         // Some providers give one with the first consent only, and it still lives.
         grant.refresh_token = store
-            .grant(id, GrantSlot::Active)?
+            .grant(&account.id, GrantSlot::Active)?
             .map(|before| before.grant)
             .filter(|before| !before.dead && before.provider == grant.provider)
             .filter(|before| match (&before.identity, &grant.identity) {
@@ -26,16 +26,16 @@ pub fn activate(
     if needs_refresh_token && grant.refresh_token.is_none() {
         return Err(no_refresh_token());
     }
-    put(store, id, GrantSlot::Active, &grant)?;
-    store.drop_grant(id, GrantSlot::Pending)?;
-    show_connected(store, id, grant.identity.as_ref(), now)
+    put(store, account, GrantSlot::Active, &grant)?;
+    store.drop_grant_of(account, GrantSlot::Pending)?;
+    show_connected(store, account, grant.identity.as_ref(), now)
 }
 
-fn put(store: &dyn Store, id: &str, slot: GrantSlot, grant: &Grant) -> Result<()> {
+fn put(store: &dyn Store, account: &Known, slot: GrantSlot, grant: &Grant) -> Result<()> {
     // A refresh may write between; a new consent wins over it.
     for _ in 0..8 {
-        let version = store.grant(id, slot)?.map_or(0, |before| before.version);
-        if store.put_grant(id, slot, version, grant)?.is_some() {
+        let version = store.grant(&account.id, slot)?.map_or(0, |before| before.version);
+        if store.put_grant_of(account, slot, version, grant)?.is_some() {
             return Ok(());
         }
     }
@@ -47,8 +47,13 @@ fn put(store: &dyn Store, id: &str, slot: GrantSlot, grant: &Grant) -> Result<()
     .advice("Please start the sign-in again."))
 }
 
-pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, now: UnixTime) -> Result<()> {
-    store.update_state(id, &mut |state| {
+pub fn show_connected(
+    store: &dyn Store,
+    account: &Known,
+    identity: Option<&Identity>,
+    now: UnixTime,
+) -> Result<()> {
+    store.update_state_of(account, &mut |state| {
         if identity.is_some() {
             state.identity = identity.cloned();
         }
@@ -82,19 +87,25 @@ fn no_refresh_token() -> Error {
 }
 
 /// Nothing of it is used before the owner said yes.
-pub fn keep_pending(store: &dyn Store, id: &str, grant: &Grant, needs_refresh_token: bool) -> Result<()> {
+pub fn keep_pending(
+    store: &dyn Store,
+    account: &Known,
+    grant: &Grant,
+    needs_refresh_token: bool,
+) -> Result<()> {
     if needs_refresh_token && grant.refresh_token.is_none() {
         return Err(no_refresh_token());
     }
-    put(store, id, GrantSlot::Pending, grant)
+    put(store, account, GrantSlot::Pending, grant)
 }
 
 /// The provider took its time: whose mail it is must not have changed meanwhile.
-pub fn is_unchanged(store: &dyn Store, account: &Account) -> Result<()> {
-    let same = store.account(&account.id)?.is_some_and(|row| {
-        row.account.owner == account.owner
-            && row.account.source == account.source
-            && row.account.sign_in_name() == account.sign_in_name()
+pub fn is_unchanged(store: &dyn Store, row: &AccountRow) -> Result<()> {
+    let same = store.account(&row.account.id)?.is_some_and(|now| {
+        now.number == row.number
+            && now.account.owner == row.account.owner
+            && now.account.source == row.account.source
+            && now.account.sign_in_name() == row.account.sign_in_name()
     });
     if same {
         return Ok(());

@@ -30,6 +30,7 @@ mod ledger;
 mod ledger_rows;
 mod passwords;
 mod promises;
+mod revocations;
 mod state;
 
 pub struct SqliteStore {
