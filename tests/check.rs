@@ -168,7 +168,10 @@ fn an_expired_certificate() {
 fn a_certificate_of_another_name() {
     let signed = connected();
     show(&signed, |pki| &pki.wrong_name);
-    assert_red(&alice(&signed.house), "tls", "tls.wrong_name", "operator");
+    let found = alice(&signed.house);
+    assert_red(&found, "tls", "tls.wrong_name", "operator");
+    let message = found["steps"][3]["message"].as_str().unwrap();
+    assert!(message.ends_with("but for other.example.com"), "the name to configure is told: {message}");
 }
 
 #[test]

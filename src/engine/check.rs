@@ -119,7 +119,8 @@ async fn reach_and_list(visit: &mut Visit, course: &mut Course) -> Option<(crate
     };
     let stream = course.step(StepName::Tcp, dialled).await?;
     let secured = async {
-        let connection = login::secure(&call, &row, stream).await?;
+        let secured = login::secure(&call, &row, stream).await;
+        let connection = secured.map_err(|error| by_history(&row, error))?;
         let version = connection.wire.tls_version().to_owned();
         Ok((connection, version))
     };
@@ -197,7 +198,9 @@ async fn proven_token(visit: &Visit) -> Result<(Access, String)> {
     {
         access = renewed;
     }
+    // What the application's own token is kept with names no permission: only the log-in shows it.
     if let Some(provider) = &visit.provider
+        && !row.account.app_only
         && !access.scope.is_empty()
         && !provider.grants_pop(&access.scope)
     {

@@ -105,7 +105,7 @@ pub async fn secure(call: &Call, row: &AccountRow, dialled: Dialled) -> Result<C
         login: Duration::from_secs(timeouts.login_s.into()),
     };
     if server.security == Security::Stls {
-        connection.greeting(server).await?;
+        connection.greeting(server).await.map_err(silent_in_clear)?;
         connection.capabilities = connection.ask_capabilities().await?;
         connection.start_tls(server).await?;
         let secure = connection.wire.upgrade(&config, &server.host, limits);
@@ -304,6 +304,17 @@ impl Said {
             }
         })
     }
+}
+
+/// A port that begins with TLS waits for us as we wait for its greeting.
+fn silent_in_clear(error: Error) -> Error {
+    if error.cause != "timeout.reply" {
+        return error;
+    }
+    error.advice(
+        "A port that says nothing in clear most often wants TLS from the first byte (995): set the account's security \
+         to implicit, or name the port of STLS (110). If it is right, multipop tries again later.",
+    )
 }
 
 pub fn out_of_step() -> Error {

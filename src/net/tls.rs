@@ -102,13 +102,14 @@ fn diagnose(host: &str, error: &std::io::Error) -> Error {
                 "Check this machine's clock.",
             )
         }
-        Some(rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. })) => {
-            certificate(
-                "tls.wrong_name",
-                format!("the certificate is not for {host}"),
-                "Check the server's name in the account; if it is right, somebody else answers there.",
-            )
-        }
+        Some(rustls::Error::InvalidCertificate(
+            name @ (C::NotValidForName | C::NotValidForNameContext { .. }),
+        )) => certificate(
+            "tls.wrong_name",
+            format!("the certificate is not for {host}{}", names_instead(name)),
+            "Check the server's name in the account; if it is right, the mail server's operator must install a \
+             certificate that holds it, or somebody else answers there.",
+        ),
         Some(rustls::Error::InvalidCertificate(C::UnknownIssuer)) => certificate(
             "tls.unknown_issuer",
             format!("the certificate of {host} comes from an authority that is not trusted here"),
@@ -133,4 +134,15 @@ fn diagnose(host: &str, error: &std::io::Error) -> Error {
             "multipop tries again later. If it stays so, check that the port speaks TLS from the first byte.",
         ),
     }
+}
+
+/// The first names a certificate does hold: most often the one that should have been configured.
+fn names_instead(error: &rustls::CertificateError) -> String {
+    let rustls::CertificateError::NotValidForNameContext { presented, .. } = error else {
+        return String::new();
+    };
+    // As rustls tells them: `DnsName("pop.example.com")`.
+    let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).chars().take(100).collect();
+    let names: Vec<String> = presented.iter().take(3).map(bare).collect();
+    if names.is_empty() { String::new() } else { format!(" but for {}", names.join(", ")) }
 }

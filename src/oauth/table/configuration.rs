@@ -45,8 +45,8 @@ pub static ROWS: &[Row] = &[
     .when(When::ClockRight),
     row(
         "config.certificate_unknown",
-        "Upload the certificate that is configured: Entra admin center, App registrations > the application > \
-         Certificates & secrets > Certificates.",
+        "Upload the certificate that is configured, or a new one where it is over: Entra admin center, App \
+         registrations > the application > Certificates & secrets > Certificates.",
     )
     .numbers(&[700027, 700030]),
     row(
@@ -130,14 +130,14 @@ pub static ROWS: &[Row] = &[
     .when(When::SigningIn),
     row(
         "config.client_secret",
-        "Put the secret's Value, not its Secret ID, into the secret file: Entra admin center, App registrations > the \
-         application > Certificates & secrets > Client secrets.",
+        "Put the secret's Value, not its Secret ID, into the provider's client_secret_file: Entra admin center, App \
+         registrations > the application > Certificates & secrets > Client secrets.",
     )
     .numbers(&[70002, 7000215]),
     row(
         "config.client_secret_expired",
-        "Make a new secret and put its Value into the secret file: Entra admin center, App registrations > the \
-         application > Certificates & secrets > New client secret.",
+        "Make a new secret and put its Value into the provider's client_secret_file: Entra admin center, App \
+         registrations > the application > Certificates & secrets > New client secret.",
     )
     .numbers(&[7000222]),
     row(
