@@ -309,8 +309,8 @@ impl Pass {
                     (row.account.enabled && !state.paused).then_some(due)
                 })),
                 None => {
-                    let soonest = [store.next_due(&reach)?, store.next_revocation()?];
-                    Ok(soonest.into_iter().flatten().min())
+                    let give_back = if reach.is_all() { store.next_revocation()? } else { None };
+                    Ok(store.next_due(&reach)?.into_iter().chain(give_back).min())
                 }
             })
             .await?;

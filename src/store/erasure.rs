@@ -1,6 +1,6 @@
-//! Erasing accounts for good, and giving their grants back to the providers afterwards.
+//! Erasing accounts for good, giving their grants back to the providers afterwards, and what must be told before.
 
-use super::{Erased, Result, Revocation, TakesBack, ToRevoke, UnixTime, Whose};
+use super::{Erased, Result, Revocation, TakesBack, ToRevoke, UnderWay, UnixTime, Whose};
 
 /// What is erased wins against whatever runs, in any process: it is fenced off and writes nothing more, not even to a
 /// later account of the same id.
@@ -17,6 +17,9 @@ pub trait Erasure {
         takes_back: &dyn Fn(&str) -> Option<TakesBack>,
         now: UnixTime,
     ) -> Result<Erased>;
+
+    /// Consents of an account that are under way, or of which the answer is still remembered; without what is secret.
+    fn consents_of(&self, account: &str) -> Result<Vec<UnderWay>>;
 
     /// A token that came in when its account was gone already.
     fn revoke_later(&self, token: &ToRevoke, now: UnixTime) -> Result<()>;

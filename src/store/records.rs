@@ -45,6 +45,12 @@ pub enum Reach {
     Owner(String),
 }
 
+impl Reach {
+    pub fn is_all(&self) -> bool {
+        matches!(self, Reach::All)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct AccountRow {
     pub account: Account,
@@ -327,4 +333,17 @@ pub struct Revocation {
     pub attempts: u32,
     /// Given up then.
     pub until: UnixTime,
+}
+
+/// What may be told of a consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    pub used: bool,
+    pub expires_at: UnixTime,
+    /// This and what follows is gone once it was used.
+    pub actor: Option<Actor>,
+    pub provider: Option<String>,
+    pub created_at: Option<UnixTime>,
+    pub admin: bool,
+    pub device: bool,
 }

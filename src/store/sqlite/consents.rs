@@ -9,7 +9,8 @@ use super::{accounts, natural, sql};
 use crate::error::{Error, Result};
 use crate::model::{Actor, UnixTime};
 use crate::secret::Secret;
-use crate::store::{Consent, DeviceCode, TakenConsent, fault};
+use crate::store::seal::DataKey;
+use crate::store::{Consent, DeviceCode, TakenConsent, UnderWay, fault};
 
 /// How long the same callback in the same session hears the same answer.
 const REMEMBERED_S: u64 = 15 * 60;
@@ -81,9 +82,7 @@ pub(super) fn take(
     };
     // The verifier has no further use.
     db.prepare_cached("UPDATE consents SET sealed = NULL WHERE state = ?")?.execute([state])?;
-    let clear = accounts::data_key(db, keys, row)?.open("consent", state, &sealed)?;
-    let clear: Clear =
-        serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a consent under way does not parse"))?;
+    let clear = open(&accounts::data_key(db, keys, row)?, state, &sealed)?;
     let account = accounts::at(db, keys, row)?.shown.account.id;
     Ok(TakenConsent::Taken(Consent {
         state: *state,
@@ -118,6 +117,35 @@ pub(super) fn answer(db: &Connection, keys: &Keys, state: &[u8; 32], answer: &st
     let sealed = accounts::data_key(db, keys, row)?.seal("answer", state, answer.as_bytes())?;
     db.prepare_cached("UPDATE consents SET answer = ? WHERE state = ?")?.execute(params![sealed, state])?;
     Ok(())
+}
+
+pub(super) fn of_account(db: &Connection, keys: &Keys, account: &str) -> Result<Vec<UnderWay>> {
+    let row = accounts::row_of(db, keys, account)?;
+    let key = accounts::data_key(db, keys, row)?;
+    let mut statement = db.prepare_cached(
+        "SELECT state, used, expires_at, sealed FROM consents WHERE account = ? ORDER BY expires_at",
+    )?;
+    let found: Vec<([u8; 32], bool, i64, Option<Vec<u8>>)> = statement
+        .query_map([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let told = |(state, used, expires_at, sealed): ([u8; 32], bool, i64, Option<Vec<u8>>)| {
+        let clear = sealed.map(|sealed| open(&key, &state, &sealed)).transpose()?;
+        Ok(UnderWay {
+            used,
+            expires_at: natural(expires_at),
+            admin: clear.as_ref().is_some_and(|clear| clear.admin),
+            device: clear.as_ref().is_some_and(|clear| clear.device.is_some()),
+            created_at: clear.as_ref().map(|clear| clear.created_at),
+            provider: clear.as_ref().map(|clear| clear.provider.clone()),
+            actor: clear.map(|clear| clear.actor),
+        })
+    };
+    found.into_iter().map(told).collect()
+}
+
+fn open(key: &DataKey, state: &[u8; 32], sealed: &[u8]) -> Result<Clear> {
+    let clear = key.open("consent", state, sealed)?;
+    serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a consent under way does not parse"))
 }
 
 pub(super) fn sweep(db: &Connection, now: UnixTime) -> Result<()> {

@@ -10,10 +10,10 @@ use rusqlite::{Connection, ToSql};
 
 use super::accounts::{self, IDS, Origin};
 use super::keys::{self, Hash, Keys};
-use super::{Durability, PATIENCE as USUAL, SqliteStore, grants, leases, revocations};
+use super::{Durability, PATIENCE as USUAL, SqliteStore, consents, grants, leases, revocations};
 use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
-use crate::store::{Erased, Erasure, Revocation, TakesBack, ToRevoke, Whose};
+use crate::store::{Erased, Erasure, Revocation, TakesBack, ToRevoke, UnderWay, Whose};
 
 /// What one attempt at the later steps may cost.
 pub(super) struct Effort {
@@ -67,6 +67,10 @@ impl Erasure for SqliteStore {
         self.see_off_visitors(&rows)?;
         erased.complete = self.finish_erasures(&Effort::FULL);
         Ok(erased)
+    }
+
+    fn consents_of(&self, account: &str) -> Result<Vec<UnderWay>> {
+        self.read(|db| consents::of_account(db, &self.keys, account))
     }
 
     fn revoke_later(&self, token: &ToRevoke, now: UnixTime) -> Result<()> {
