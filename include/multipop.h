@@ -281,7 +281,7 @@ multipop_status_t multipop_account_put(multipop_t *mp, const char *actor, const 
 
 /* Removes an account with grant and ledger, for good: its key is destroyed first, and whatever runs on it in any process
  * writes nothing more; a fetch under way there is waited for up to three seconds. Local: the grant is given back to
- * the provider by later passes. Where the provider takes none, the person must withdraw it: `withdraw` of
+ * the provider by later passes. Where the provider takes none, the person must withdraw it: `state.withdraw` of
  * multipop_accounts says where, so ask before. E_RIGHTS, E_STORE. */
 multipop_status_t multipop_account_remove(multipop_t *mp, const char *actor, const char *id, multipop_error_t *err);
 

@@ -43,7 +43,7 @@ impl Viewer<'_> {
             shown["older"] = json!(all.iter().filter(|row| is_older(row)).count());
         }
         if let Some(withdraw) = erase::withdraw(self.call, &row.account) {
-            shown["withdraw"] = withdraw;
+            shown["state"]["withdraw"] = withdraw;
         }
         Ok(shown)
     }
