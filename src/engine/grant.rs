@@ -266,7 +266,8 @@ async fn unexpired(
     refused: Option<u64>,
     error: Error,
 ) -> Result<Access> {
-    if refused.is_some() || error.status != Status::Transient {
+    let passes = error.status == Status::Transient && error.cause != fault::LEASE_LOST;
+    if refused.is_some() || !passes {
         return Err(error);
     }
     let stored = stored(call, row, provider).await?;

@@ -39,11 +39,13 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+pub const LEASE_LOST: &str = "lease.lost";
+
 /// What a visit hears that was fenced off.
 pub fn lease_lost() -> Error {
     Error::new(
         Status::Transient,
-        "lease.lost",
+        LEASE_LOST,
         "the account was changed, removed or taken over during the visit",
     )
     .advice("Nothing is to be done: what was not recorded is collected again.")
