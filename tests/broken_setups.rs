@@ -10,7 +10,7 @@ mod house;
 use std::net::TcpListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use expected::{Broken, LOGIN_DELAY, ONE_FAULT, Seen, TWO_FAULTS, Who};
+use expected::{AFTERWARDS, Broken, LOGIN_DELAY, ONE_FAULT, Seen, TWO_FAULTS, Who};
 use house::signed::{REDIRECT, SESSION, Signed};
 use house::{House, Recorder, USER};
 use multipop::engine::call::Clock;
@@ -44,7 +44,7 @@ macro_rules! set_ups {
 
 #[test]
 fn every_set_up_is_played_and_at_least_twenty_with_five_of_two_faults() {
-    let expected: Vec<&str> = TWO_FAULTS.iter().chain(ONE_FAULT).map(|one| one.name).collect();
+    let expected: Vec<&str> = all().map(|one| one.name).collect();
     assert_eq!(expected, PLAYED);
     assert!(expected.len() >= 20 && TWO_FAULTS.iter().filter(|one| one.then.is_some()).count() >= 5);
 }
@@ -170,8 +170,7 @@ set_ups! {
     personal_account_at_organisation => |bench| {
         let at = microsoft(|_, _| {});
         refuse(&at, idp::At::Code, OAuthError::aadsts(50_020));
-        let uri = at.idp.consent(&at.begin(&mut Recorder::default()).unwrap(), USER).unwrap();
-        at.bring(&mut Recorder::default(), &uri, SESSION).0.expect_err("not let in");
+        fail_to_connect(&at);
         bench.first(&at.house);
     };
     second_factor => |bench| bench.refused_refresh(OAuthError::aadsts(50_076));
@@ -282,6 +281,61 @@ set_ups! {
         at.house.pop.show(&at.house.pki.wrong_name).unwrap();
         bench.first(&at.house);
     };
+
+    refused_a_moment_after_it_worked => |bench| {
+        let at = connected();
+        at.house.fetch_ok(&mut Recorder::default());
+        refuse_log_ins(&at, REFUSAL);
+        bench.first(&at.house);
+    };
+    certificate_over_in_its_own_number => |bench| {
+        let at = with_certificate(2026);
+        refuse(&at, idp::At::Refresh, OAuthError::aadsts(1_000_502));
+        bench.first(&at.house);
+    };
+    clock_ahead_in_its_own_number => |bench| {
+        let at = with_certificate(2090);
+        at.house.clock.set(system_s() + 7200);
+        refuse(&at, idp::At::Refresh, OAuthError::aadsts(700_024));
+        bench.first(&at.house);
+    };
+    clock_ahead_and_certificate_not_uploaded => |bench| {
+        let at = with_certificate(2090);
+        let other = Client { certificates: vec![ClientKey::until(2090).unwrap()], ..Client::default() };
+        at.idp.change(|settings| drop(settings.clients.insert(Client::ID.to_owned(), other)));
+        at.house.clock.set(system_s() + 420);
+        bench.first(&at.house);
+        at.house.clock.set(system_s());
+        bench.then(&at.house);
+    };
+    application_removed => |bench| {
+        let at = connected();
+        at.idp.change(|settings| settings.clients.clear());
+        bench.first(&at.house);
+    };
+    administrator_must_agree_first => |bench| {
+        let at = microsoft(|_, _| {});
+        let words = "AADSTS90094: An administrator of Contoso has set a policy.";
+        at.idp.change(|s| s.consent = idp::Consent::Refused("access_denied".to_owned(), words.to_owned()));
+        fail_to_connect(&at);
+        bench.first(&at.house);
+        at.idp.change(|settings| settings.consent = idp::Consent::Granted);
+        at.connect();
+        assert_eq!(look(&at.house)["ok"], true, "what was in the way is forgotten");
+    };
+    another_name_signed_in => |bench| {
+        let at = microsoft(|_, account| account["user"] = json!("info@contoso.example"));
+        fail_to_connect(&at);
+        bench.first(&at.house);
+        at.house.clock.advance(3700);
+        assert_eq!(red_step(&look(&at.house))["cause"], "consent.none", "it is too late for a yes");
+    };
+    secret_wrong_at_the_first_sign_in => |bench| {
+        let at = microsoft(|_, _| {});
+        register_secret(&at, "another~secret");
+        fail_to_connect(&at);
+        bench.first(&at.house);
+    };
 }
 
 /// Without this a red step could be the bench's own fault.
@@ -306,12 +360,16 @@ fn a_pause_between_log_ins_is_grey_and_no_fault() {
     assert!(says(&step("login")["note"], LOGIN_DELAY), "{found:#}");
 }
 
+fn all() -> impl Iterator<Item = &'static Broken> {
+    TWO_FAULTS.iter().chain(ONE_FAULT).chain(AFTERWARDS)
+}
+
 /// A set-up while it is played.
 struct Bench(&'static Broken);
 
 impl Bench {
     fn new(name: &str) -> Bench {
-        Bench(TWO_FAULTS.iter().chain(ONE_FAULT).find(|one| one.name == name).expect("an expectation"))
+        Bench(all().find(|one| one.name == name).expect("an expectation"))
     }
 
     fn first(&self, house: &House) {
@@ -442,6 +500,11 @@ fn with_certificate(year: i32) -> Signed {
     at.house.configure().unwrap();
     at.connect();
     at
+}
+
+fn fail_to_connect(at: &Signed) {
+    let uri = at.idp.consent(&at.begin(&mut Recorder::default()).unwrap(), USER).unwrap();
+    at.bring(&mut Recorder::default(), &uri, SESSION).0.expect_err("not let in");
 }
 
 fn system_s() -> u64 {

@@ -100,6 +100,18 @@ fn cases() -> Vec<(bool, Value)> {
         account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         account
     };
+    let proxy = |more: Value| {
+        let mut network = json!({ "proxy": "http://proxy.example.com:3128", "proxy_user": "u",
+            "proxy_password_file": "/p" });
+        network.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        network.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        network
+    };
+    let both = |network: Value| {
+        let mut config = with("/proxy", json!("http://proxy.example.com:3128"));
+        config["network"] = network;
+        config
+    };
     let mut cases = vec![
         (true, base()),
         (true, with("/accounts", Value::Null)),
@@ -123,6 +135,28 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/proxy", json!("proxy.example.com:3128"))),
         (false, with("/proxy", json!("http://user:word@proxy.example.com:3128"))),
         (true, with("/proxy", json!("http://proxy.example.com:3128"))),
+        (true, with("/network", json!({}))),
+        (true, with("/network", json!({ "source": { "ipv4": "192.0.2.7", "ipv6": "2001:db8::7" } }))),
+        (false, with("/network", json!({ "source": { "ipv4": "2001:db8::7" } }))),
+        (false, with("/network", json!({ "source": { "ipv6": "192.0.2.7" } }))),
+        (false, with("/network", json!({ "source": { "ip": "192.0.2.7" } }))),
+        (false, with("/network", json!({ "source": "192.0.2.7" }))),
+        (true, with("/network", json!({ "prefer": "ipv6_only" }))),
+        (false, with("/network", json!({ "prefer": "ipv5" }))),
+        (true, with("/network", json!({ "proxy": "socks5h://[2001:db8::1]:1080" }))),
+        (false, with("/network", json!({ "proxy": "socks4://proxy.example.com:1080" }))),
+        (false, with("/network", json!({ "proxy": "socks5://proxy.example.com:1080/path" }))),
+        (false, with("/network", json!({ "proxy": "socks5://u:w@proxy.example.com:1080" }))),
+        (true, with("/network", proxy(json!({})))),
+        (false, with("/network", proxy(json!({ "proxy": null })))),
+        (false, with("/network", proxy(json!({ "proxy_password_file": null })))),
+        (false, with("/network", proxy(json!({ "proxy_user": null })))),
+        (false, with("/network", proxy(json!({ "proxy_password_file": "hush" })))),
+        (false, with("/network", json!({ "proxy_password": "hush" }))),
+        (true, with("/providers/m365/network", proxy(json!({})))),
+        (false, with("/providers/m365/network", json!({ "prefered": "ipv4" }))),
+        (true, both(json!({ "prefer": "ipv4" }))),
+        (false, both(json!({ "proxy": "http://proxy.example.com:3128" }))),
         (true, with("/limits", json!({ "sessions": 1, "flush_after_s": 0.25 }))),
         (false, with("/limits", json!({ "sessions": 0 }))),
         (false, with("/limits", json!({ "flush_after_s": 61 }))),
@@ -285,6 +319,30 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
             "client_secret_file",
         ),
         (with("/hostname", Value::Null), "hostname:", "missing"),
+        (
+            with(
+                "/network",
+                json!({ "proxy": "http://p.example:1", "proxy_user": "a:b", "proxy_password_file": "/p" }),
+            ),
+            "network.proxy_user:",
+            "no colon",
+        ),
+        (
+            with("/network", json!({ "source": { "ipv4": "0.0.0.0" } })),
+            "network.source.ipv4:",
+            "this machine's",
+        ),
+        (with("/network", json!({ "proxy": "socks5://p.example:0" })), "network.proxy:", "socks5h"),
+        (
+            with("/network", json!({ "proxy_password": "x" })),
+            "network.proxy_password:",
+            "proxy_password_file",
+        ),
+        (
+            with("/providers/m365/network", json!({ "proxy_password_file": "/p" })),
+            "providers.m365.network.proxy_password_file:",
+            "proxy_user",
+        ),
         (
             with("/limits", json!({ "sessions": "many" })),
             "limits.sessions:",

@@ -79,7 +79,7 @@ impl AccountForm {
             source,
             server: Server { host, port, security: self.security.unwrap_or(Security::Implicit) },
             user: self.user.clone(),
-            sign_in: self.sign_in.clone(),
+            sign_in: self.signer(config),
             app_only,
             enabled: self.enabled.unwrap_or(true),
             delete: self.delete.unwrap_or(defaults.delete),
@@ -101,7 +101,7 @@ impl AccountForm {
     fn nothing_hides_new_mail(&self, config: &Config, account: &Account) -> Read<()> {
         let profile =
             account.provider().and_then(|id| config.providers.get(id)).map(|provider| provider.profile);
-        let recent = account.user.get(..7).is_some_and(|mode| mode.eq_ignore_ascii_case("recent:"));
+        let recent = Profile::Google.in_recent_mode(&account.user).is_some();
         if profile != Some(Profile::Google) || recent || account.first_fetch == FirstFetch::All {
             return Ok(());
         }
@@ -111,6 +111,13 @@ impl AccountForm {
              out would hide all later ones. To begin with new mail choose \"Enable POP for mail that arrives from now \
              on\" in Gmail's settings",
         ))
+    }
+
+    /// Who signs in, if not `user` as it is.
+    fn signer(&self, config: &Config) -> Option<String> {
+        let profile = || Some(config.providers.get(self.provider.as_ref()?)?.profile);
+        let named = || profile()?.in_recent_mode(&self.user).map(str::to_owned);
+        self.sign_in.clone().or_else(named)
     }
 
     /// PROTOCOL.md A.10: a provider that gives an application tokens of its own, and at Microsoft one tenant.
@@ -215,7 +222,7 @@ impl AccountForm {
             source,
             server,
             user: self.user.clone(),
-            sign_in: self.sign_in.clone(),
+            sign_in: self.signer(config),
             app_only: kept.is_some_and(|kept| kept.app_only),
             enabled: self.enabled.unwrap_or(true),
             delete,

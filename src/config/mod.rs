@@ -16,6 +16,7 @@ mod credentials;
 mod field;
 mod json;
 mod meant;
+mod network;
 mod profile;
 mod provider;
 mod read;
@@ -26,6 +27,7 @@ pub mod words;
 pub use account::{AccountForm, to_json};
 pub use act::Act;
 pub use credentials::CertificateFiles;
+pub use network::{Network, Prefer, Proxy, ProxyKind, ProxyLogin};
 pub use profile::{Cloud, Profile};
 pub use provider::PERSONAL_TENANT;
 pub use read::Source;
@@ -50,8 +52,10 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Trust the system's roots at all.
     pub system_roots: bool,
-    /// For HTTPS to providers; `None`: direct.
-    pub proxy: Option<String>,
+    /// For HTTPS to providers without a `network` of their own; `None`: as `network` says.
+    pub proxy: Option<Proxy>,
+    /// How every peer is reached, unless its provider says otherwise.
+    pub network: Network,
     pub limits: Limits,
     pub timeouts: Timeouts,
     pub defaults: AccountDefaults,
@@ -176,6 +180,8 @@ pub struct ProviderConfig {
     pub initial_response: Option<bool>,
     pub retr_is_final: Option<bool>,
     pub login_delay_s: Option<u32>,
+    /// How its servers are reached; `None`: as all others are.
+    pub network: Option<Network>,
     /// Trusted for this provider's HTTPS and POP3S besides the system's roots.
     pub ca_file: Option<PathBuf>,
 }

@@ -4,7 +4,7 @@
 use super::account::realm_name;
 use super::field::{Field, Members};
 use super::json::Read;
-use super::{Cloud, Profile, ProviderConfig, credentials, words};
+use super::{Cloud, Profile, ProviderConfig, credentials, network, words};
 use crate::model::DEFAULT_REALM;
 
 pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
@@ -45,6 +45,7 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         initial_response: boolean(&mut members, "initial_response")?,
         retr_is_final: boolean(&mut members, "retr_is_final")?,
         login_delay_s: members.take("login_delay_s").map(|field| field.whole32(0..=86_400)).transpose()?,
+        network: members.take("network").map(network::network).transpose()?,
         ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         profile,
         cloud,

@@ -21,7 +21,7 @@ use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
 use crate::secret::Secret;
-use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, StoredGrant, fault};
+use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, Store, StoredGrant, fault};
 
 /// What a session logs in with.
 #[derive(Debug)]
@@ -266,8 +266,7 @@ async fn unexpired(
     refused: Option<u64>,
     error: Error,
 ) -> Result<Access> {
-    let passes = error.status == Status::Transient && error.cause != fault::LEASE_LOST;
-    if refused.is_some() || !passes {
+    if refused.is_some() || error.status != Status::Transient || error.cause == fault::LEASE_LOST {
         return Err(error);
     }
     let stored = stored(call, row, provider).await?;
@@ -328,11 +327,10 @@ async fn refresh(
         }
     };
     let account = row.known();
-    let (written, grant) = call
-        .with_store(move |store| {
-            Ok((store.put_grant_of(&account, GrantSlot::Active, stored.version, &grant), grant))
-        })
-        .await?;
+    let write = move |store: &dyn Store| {
+        Ok((store.put_grant_of(&account, GrantSlot::Active, stored.version, &grant), grant))
+    };
+    let (written, grant) = call.with_store(write).await?;
     if written.as_ref().is_err_and(|error| error.status == Status::Rights) {
         // Erased meanwhile, and the token it had then is of no use to whoever revokes.
         revoke::later(call, provider, grant.refresh_token).await;
@@ -381,13 +379,14 @@ async fn refused_by_provider(
         .field("account", &row.account.id)
         .field("text", &refusal.description)
         .debug();
-    if !refusal.dead && refusal.claims.is_none() {
+    if !refusal.dead && refusal.claims.is_none() && refusal.rotated.is_none() {
         return Ok(());
     }
     let account = row.known();
     call.with_store(move |store| {
-        if refusal.dead {
-            let grant = Grant { dead: true, ..stored.grant };
+        if refusal.dead || refusal.rotated.is_some() {
+            let refresh_token = refusal.rotated.or(stored.grant.refresh_token);
+            let grant = Grant { dead: refusal.dead, refresh_token, ..stored.grant };
             // Where somebody was quicker, his grant is another one and lives.
             store.put_grant_of(&account, GrantSlot::Active, stored.version, &grant)?;
         }

@@ -5,15 +5,14 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::breaker::Gate;
 use super::call::Call;
 use super::deadline::Deadline;
 use super::line::Line;
 use crate::error::{Error, Result, Status};
 use crate::model::{Security, Server};
-use crate::net::dial::Family;
+use crate::net::dial::{Family, Peer};
+use crate::net::socket::Socket;
 use crate::net::tls;
 use crate::net::wire::Wire;
 use crate::oauth::provider::{MechanismRule, Provider};
@@ -53,7 +52,7 @@ pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
 
 /// A socket, and the breakers it passed.
 pub struct Dialled {
-    stream: TcpStream,
+    stream: Socket,
     gate: Gate,
     family: Family,
 }
@@ -63,15 +62,26 @@ pub async fn dial(call: &Call, row: &AccountRow) -> Result<Dialled> {
     call.settings.tls_of_account(&row.account)?;
     let server = &row.account.server;
     let gate = Gate::of(call, server).await?;
-    let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
-    let reach = call.settings.reach_of_account(&row.account);
     let is_shut = |family| gate.is_shut(family, call.now());
-    let found = call.names.connect(&server.host, server.port, reach, limit, is_shut);
+    let peer = peer(call, row);
+    let found = call.names.connect(&peer, is_shut);
     let Some((stream, family)) = call.deadline.bound(found).await? else {
         return Err(gate.shut(call.now()));
     };
     gate.enter(call, family).await?;
     Ok(Dialled { stream, gate, family })
+}
+
+/// The account's server, and how it is reached.
+pub fn peer<'a>(call: &'a Call, row: &'a AccountRow) -> Peer<'a> {
+    let server = &row.account.server;
+    Peer {
+        host: &server.host,
+        port: server.port,
+        reach: call.settings.reach_of_account(&row.account),
+        route: call.settings.routes.of_account(&row.account),
+        limit: Duration::from_secs(call.settings.config.timeouts.connect_s.into()),
+    }
 }
 
 /// TLS over it: at once, or after what must be said in clear to have it.

@@ -28,6 +28,7 @@ pub mod pump;
 pub mod received;
 pub mod retrieve;
 pub mod revoke;
+mod routes;
 pub mod settings;
 pub mod settle;
 pub mod sign_in;

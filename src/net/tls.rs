@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::socket::Socket;
 use crate::error::{Error, Result, Status};
 
 /// Where distributions keep the bundle of trusted roots. Read by path, never named by the environment.
@@ -60,11 +60,7 @@ pub fn client(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Resul
 }
 
 /// Secures a connected stream for `host`, which the certificate must name.
-pub async fn secure(
-    config: &Arc<ClientConfig>,
-    host: &str,
-    stream: TcpStream,
-) -> Result<TlsStream<TcpStream>> {
+pub async fn secure(config: &Arc<ClientConfig>, host: &str, stream: Socket) -> Result<TlsStream<Socket>> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| {
         Error::new(
             Status::Config,
@@ -76,7 +72,7 @@ pub async fn secure(
 }
 
 /// The version as the `Received:` line and the message name it.
-pub fn version(stream: &TlsStream<TcpStream>) -> &'static str {
+pub fn version(stream: &TlsStream<Socket>) -> &'static str {
     match stream.get_ref().1.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",

@@ -8,6 +8,7 @@ mod answer;
 mod confirm;
 mod connect;
 mod device;
+mod link;
 mod settle;
 
 use std::time::Duration;
@@ -176,7 +177,31 @@ async fn begin(
     request: &AuthorizeRequest<'_>,
 ) -> Result<String> {
     let row = visible(call, actor, request.account).await?;
-    let provider = provider_of(call, &row)?;
+    let Begun { url, consent } = prepare(call, actor, session, request, &row).await?;
+    let now = call.now();
+    call.with_store(move |store| {
+        store.sweep_consents(now)?;
+        store.begin_consent(&consent)
+    })
+    .await?;
+    log_begun(&row, actor, request);
+    Ok(url)
+}
+
+/// Where to send the browser, and what must be in the store before it goes there.
+struct Begun {
+    url: String,
+    consent: Consent,
+}
+
+async fn prepare(
+    call: &Call,
+    actor: &Actor,
+    session: [u8; 32],
+    request: &AuthorizeRequest<'_>,
+    row: &AccountRow,
+) -> Result<Begun> {
+    let provider = provider_of(call, row)?;
     let fresh = fresh()?;
     let url = if request.admin_consent {
         authorize::admin_consent_url(&provider, &fresh.state)?
@@ -194,6 +219,7 @@ async fn begin(
         state: look_up_key(fresh.state.expose()),
         session: if request.admin_consent { admin::no_session() } else { session },
         account: row.account.id.clone(),
+        number: None,
         actor: actor.clone(),
         provider: provider.id.clone(),
         redirect_uri: provider.redirect_uri.clone(),
@@ -205,18 +231,16 @@ async fn begin(
         created_at: now,
         expires_at: now + if request.admin_consent { admin::ADMIN_CONSENT_S } else { CONSENT_S },
     };
-    call.with_store(move |store| {
-        store.sweep_consents(now)?;
-        store.begin_consent(&consent)
-    })
-    .await?;
+    Ok(Begun { url, consent })
+}
+
+fn log_begun(row: &AccountRow, actor: &Actor, request: &AuthorizeRequest<'_>) {
     Line::new("consent_begin")
         .field("account", &row.account.id)
         .field("actor", actor.name())
-        .field("provider", &provider.id)
+        .field("provider", row.account.provider().unwrap_or_default())
         .field("admin", request.admin_consent)
         .info();
-    Ok(url)
 }
 
 fn fresh() -> Result<Fresh> {
@@ -244,12 +268,7 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     };
     let answered = conclude(call, &consent, &callback, now).await;
     answered.log(&consent.account);
-    let remembered = answered.to_text();
-    let kept = call.with_store(move |store| store.answer_consent(&state, &remembered)).await;
-    if let Err(error) = kept {
-        // Only a repetition of the same callback would have read it.
-        Line::new("consent_answer_lost").field("error", &error).warn();
-    }
+    settle::remember(call, &consent, &answered).await;
     answered
 }
 

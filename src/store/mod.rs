@@ -17,7 +17,7 @@ use crate::secret::Secret;
 /// and a power cut only once a later full write returned: what is lost with them is one visit's time.
 /// Times of 0 in rows written mean the `now` of the call. An account that does not exist is `E_RIGHTS`, unless the
 /// answer has a word for it.
-pub trait Store: Erasure + Send + Sync {
+pub trait Store: Erasure + Links + Send + Sync {
     // --- configuration and accounts ---
 
     /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
@@ -212,6 +212,7 @@ pub trait Store: Erasure + Send + Sync {
 mod erasure;
 pub mod fault;
 pub mod lease;
+mod links;
 mod password;
 mod records;
 mod schema;
@@ -219,6 +220,7 @@ pub mod seal;
 pub mod sqlite;
 
 pub use erasure::Erasure;
+pub use links::{Link, Links, Redeemed};
 pub use password::{PasswordState, StoredPassword};
 pub use records::*;
 pub use seal::KeyRing;

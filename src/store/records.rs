@@ -123,6 +123,8 @@ pub struct AccountState {
     /// The claims a re-authorisation must carry.
     pub claims: Option<String>,
     pub progress: Option<Progress>,
+    /// The last sign-in, where it failed or waits for the owner, and none has worked since.
+    pub failed_sign_in: Option<FailedSignIn>,
     /// The identity that binds this account from its first authorisation on.
     pub identity: Option<Identity>,
     /// A complete listing was gone through once: what the first fetch leaves out is left out.
@@ -142,6 +144,20 @@ pub struct AccountState {
     pub password: PasswordState,
     pub taken_total: u64,
     pub bytes_total: u64,
+}
+
+/// What a sign-in was told in place of a grant that works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedSignIn {
+    pub provider: String,
+    pub status: i32,
+    pub cause: String,
+    pub provider_code: String,
+    pub message: String,
+    pub advice: String,
+    /// The owner can say yes until then; none where only another sign-in helps.
+    pub until: Option<UnixTime>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,6 +242,8 @@ pub struct Consent {
     pub state: [u8; 32],
     pub session: [u8; 32],
     pub account: String,
+    /// The account's, once the consent was taken: another one of the same id has nothing to do with it.
+    pub number: Option<[u8; 16]>,
     pub actor: Actor,
     pub provider: String,
     pub redirect_uri: String,

@@ -334,6 +334,59 @@ pub const ONE_FAULT: &[Broken] = &[
     ),
 ];
 
+/// What the others taught, written down once they had been run: of these only the runner is honest, not the blindness.
+pub const AFTERWARDS: &[Broken] = &[
+    one(
+        "refused_a_moment_after_it_worked",
+        "Exchange limits log-ins, in the words it has for a bad password",
+        "a good fetch, then Exchange's one refusal line",
+        seen("login", Wait, &["again"]),
+    ),
+    one(
+        "certificate_over_in_its_own_number",
+        "the certificate the application signs in with is over, in another of Entra's words",
+        "refresh: invalid_client, AADSTS1000502",
+        seen("token", Operator, &["new pair", "Certificates & secrets"]),
+    ),
+    one(
+        "clock_ahead_in_its_own_number",
+        "this machine's clock is two hours ahead, in the number that is seen today",
+        "refresh: invalid_client, AADSTS700024; the clock is set",
+        seen("token", Operator, &["clock"]),
+    ),
+    Broken {
+        name: "clock_ahead_and_certificate_not_uploaded",
+        broken: "this machine's clock is seven minutes ahead, and the certificate is not the registration's",
+        made: "the clock is set; the mock knows another certificate: AADSTS50012",
+        first: seen("token", Operator, &["clock"]),
+        then: Some(seen("token", Operator, &["certificate", "Certificates & secrets"])),
+    },
+    one(
+        "application_removed",
+        "an administrator removed the application that worked",
+        "the mock forgets the client: AADSTS700016 to a refresh",
+        seen("token", Administrator, &["link for administrators", "client_id"]),
+    ),
+    one(
+        "administrator_must_agree_first",
+        "nobody ever signed in, since only an administrator may agree",
+        "the browser comes back with access_denied, AADSTS90094",
+        seen("token", Administrator, &["link for administrators", "signs in again"]),
+    ),
+    one(
+        "another_name_signed_in",
+        "the delegate of a shared mailbox signed in, and the account names no sign_in",
+        "user info@, alice signs in; nobody said yes",
+        seen("token", User, &["confirm"]),
+    ),
+    one(
+        "secret_wrong_at_the_first_sign_in",
+        "nobody ever signed in, since the secret is not the registration's",
+        "the code is refused: invalid_client, AADSTS7000215",
+        seen("token", Operator, &["Certificates & secrets", "signs in again"]),
+    ),
+];
+
 const fn one(name: &'static str, broken: &'static str, made: &'static str, first: Seen) -> Broken {
     Broken { name, broken, made, first, then: None }
 }

@@ -29,7 +29,9 @@ fn is_untouched(signed: &Signed) {
     }
     let row = store.account(ID).unwrap().unwrap();
     assert_eq!((row.state.outcome, row.state.last_try, row.state.claims), (None, None, None));
-    assert!(row.state.progress.is_none() && row.state.identity.is_none());
+    assert!(
+        row.state.progress.is_none() && row.state.identity.is_none() && row.state.failed_sign_in.is_none()
+    );
     assert!(store.all_rows(ID, 1).unwrap().is_empty() && store.consents_of(ID).unwrap().is_empty());
     assert_eq!(found(signed.house.dir.path(), &traces(signed)), Vec::<String>::new());
 }

@@ -47,7 +47,7 @@ async fn try_connect(
     names: &mut Names,
 ) -> Result<()> {
     let provider = provider_of(call, row)?;
-    is_as_begun(&provider, consent)?;
+    is_as_begun(&provider, consent, row)?;
     let provider = discovery::located(call, &provider).await?;
     let code = match callback.answer(&provider, &consent.redirect_uri)? {
         Answer::AdminConsented => {
@@ -79,8 +79,9 @@ async fn try_connect(
     admit(call, &provider, consent, row, token, identity, now, names).await
 }
 
-pub(super) fn is_as_begun(provider: &Provider, consent: &Consent) -> Result<()> {
-    let is_as_begun = provider.id == consent.provider
+pub(super) fn is_as_begun(provider: &Provider, consent: &Consent, row: &AccountRow) -> Result<()> {
+    let is_as_begun = consent.number == Some(row.number)
+        && provider.id == consent.provider
         && provider.issuer_text() == consent.issuer
         && provider.redirect_uri == consent.redirect_uri;
     if is_as_begun {
@@ -89,7 +90,7 @@ pub(super) fn is_as_begun(provider: &Provider, consent: &Consent) -> Result<()> 
     Err(Error::new(
         Status::Callback,
         "callback.changed",
-        "the account's provider was changed while the sign-in was under way",
+        "the account or its provider was changed while the sign-in was under way",
     )
     .advice("Please start the sign-in again."))
 }

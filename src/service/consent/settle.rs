@@ -1,8 +1,11 @@
 //! What a sign-in leaves in the store: a grant that works, or one that waits for the owner; never half of it.
 
+use super::answer::Answered;
+use crate::engine::call::Call;
+use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
 use crate::model::{Identity, UnixTime};
-use crate::store::{AccountRow, Grant, GrantSlot, Known, Store};
+use crate::store::{AccountRow, Consent, Grant, GrantSlot, Known, Store};
 
 pub fn activate(
     store: &dyn Store,
@@ -58,6 +61,7 @@ pub fn show_connected(
             state.identity = identity.cloned();
         }
         state.claims = None;
+        state.failed_sign_in = None;
         state.next_due = 0;
         state.failures = 0;
         state.aside_until = 0;
@@ -72,6 +76,25 @@ pub fn show_connected(
         state.since = now;
     })?;
     Ok(())
+}
+
+/// For a repetition of the same answer, and for whoever looks why nobody is signed in.
+pub async fn remember(call: &Call, consent: &Consent, answered: &Answered) {
+    let (state, text) = (consent.state, answered.to_text());
+    let account = Known { id: consent.account.clone(), number: consent.number };
+    // Of an administrator's answer no account is told.
+    let failure = answered.failure(&consent.provider, call.now()).filter(|_| !consent.admin);
+    let kept = call.with_store(move |store| {
+        store.answer_consent(&state, &text)?;
+        let Some(failure) = failure else {
+            return Ok(false);
+        };
+        store.update_state_of(&account, &mut |state| state.failed_sign_in = Some(failure.clone()))
+    });
+    if let Err(error) = kept.await {
+        // Nothing else hangs on it.
+        Line::new("consent_answer_lost").field("error", &error).warn();
+    }
 }
 
 fn no_refresh_token() -> Error {

@@ -83,11 +83,12 @@ pub(super) fn take(
     // The verifier has no further use.
     db.prepare_cached("UPDATE consents SET sealed = NULL WHERE state = ?")?.execute([state])?;
     let clear = open(&accounts::data_key(db, keys, row)?, state, &sealed)?;
-    let account = accounts::at(db, keys, row)?.shown.account.id;
+    let of = accounts::at(db, keys, row)?.shown;
     Ok(TakenConsent::Taken(Consent {
         state: *state,
         session: *session,
-        account,
+        account: of.account.id,
+        number: Some(of.number),
         actor: clear.actor,
         provider: clear.provider,
         redirect_uri: clear.redirect_uri,
@@ -125,22 +126,22 @@ pub(super) fn of_account(db: &Connection, keys: &Keys, account: &str) -> Result<
     let mut statement = db.prepare_cached(
         "SELECT state, used, expires_at, sealed FROM consents WHERE account = ? ORDER BY expires_at",
     )?;
-    let found: Vec<([u8; 32], bool, i64, Option<Vec<u8>>)> = statement
-        .query_map([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let told = |(state, used, expires_at, sealed): ([u8; 32], bool, i64, Option<Vec<u8>>)| {
-        let clear = sealed.map(|sealed| open(&key, &state, &sealed)).transpose()?;
-        Ok(UnderWay {
-            used,
-            expires_at: natural(expires_at),
+    let mut rows = statement.query([row])?;
+    let mut told = Vec::new();
+    while let Some(row) = rows.next()? {
+        let sealed: Option<Vec<u8>> = row.get(3)?;
+        let clear = sealed.map(|sealed| open(&key, &row.get(0)?, &sealed)).transpose()?;
+        told.push(UnderWay {
+            used: row.get(1)?,
+            expires_at: natural(row.get(2)?),
             admin: clear.as_ref().is_some_and(|clear| clear.admin),
             device: clear.as_ref().is_some_and(|clear| clear.device.is_some()),
             created_at: clear.as_ref().map(|clear| clear.created_at),
             provider: clear.as_ref().map(|clear| clear.provider.clone()),
             actor: clear.map(|clear| clear.actor),
-        })
-    };
-    found.into_iter().map(told).collect()
+        });
+    }
+    Ok(told)
 }
 
 fn open(key: &DataKey, state: &[u8; 32], sealed: &[u8]) -> Result<Clear> {

@@ -30,7 +30,7 @@ impl Effort {
 }
 
 /// What leads to an account, or lets somebody write: gone with its key.
-const AT_ONCE: [&str; 3] = ["leases", "grants", "consents"];
+const AT_ONCE: [&str; 4] = ["leases", "grants", "consents", "links"];
 
 /// What may be much, and its key; gone piece by piece.
 const PIECEMEAL: [(&str, &str); 2] = [("ledger", "account, generation, key"), ("listings", "account")];

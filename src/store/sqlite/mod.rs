@@ -28,6 +28,7 @@ mod keys;
 mod leases;
 mod ledger;
 mod ledger_rows;
+mod links;
 mod passwords;
 mod promises;
 mod revocations;

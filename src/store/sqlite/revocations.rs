@@ -42,21 +42,23 @@ pub(super) fn take(db: &Connection, keys: &Keys, now: UnixTime, limit: u32) -> R
                 (SELECT number FROM data_keys WHERE slot = revocations.slot),
                 (SELECT data_key FROM data_keys WHERE slot = revocations.slot)",
     )?;
-    let taken: Vec<(i64, u32, i64, Vec<u8>, [u8; 16], Vec<u8>)> = statement
-        .query_map(params![sql(now + TAKEN_S), sql(now), limit], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    let open = |(number, attempts, until, sealed, account, data_key): (_, _, _, Vec<u8>, _, Vec<u8>)| {
-        let clear = keys.unwrap(account, &data_key)?.open(COLUMN, b"", &sealed)?;
+    let mut rows = statement.query(params![sql(now + TAKEN_S), sql(now), limit])?;
+    let mut taken = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (sealed, data_key): (Vec<u8>, Vec<u8>) = (row.get(3)?, row.get(5)?);
+        let clear = keys.unwrap(row.get(4)?, &data_key)?.open(COLUMN, b"", &sealed)?;
         let clear: Clear =
             serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a revocation does not parse"))?;
         let to = TakesBack { issuer: clear.issuer, endpoint: clear.endpoint };
         let refresh_token = Secret::new(clear.refresh_token);
-        let token = ToRevoke { provider: clear.provider, to, refresh_token };
-        Ok(Revocation { number, token, attempts, until: natural(until) })
-    };
-    taken.into_iter().map(open).collect()
+        taken.push(Revocation {
+            number: row.get(0)?,
+            token: ToRevoke { provider: clear.provider, to, refresh_token },
+            attempts: row.get(1)?,
+            until: natural(row.get(2)?),
+        });
+    }
+    Ok(taken)
 }
 
 pub(super) fn next(db: &Connection) -> Result<Option<UnixTime>> {

@@ -15,6 +15,7 @@ pub mod erasure;
 pub mod grants;
 pub mod leases;
 pub mod ledger;
+pub mod links;
 pub mod passwords;
 
 pub type Open<'a> = &'a dyn Fn() -> Arc<dyn Store>;
@@ -72,6 +73,11 @@ macro_rules! every_promise {
                 an_expired_consent_is_not_taken
                 the_answer_is_remembered_for_a_quarter_of_an_hour
                 removal_of_the_account_ends_its_consents;
+            links:
+                i11_a_link_is_redeemed_once
+                i11_a_wrong_owner_or_token_uses_nothing_up
+                a_link_ends_with_its_time_or_the_next_one
+                a_link_is_void_once_its_account_is_another;
             leases:
                 a_lease_is_held_once
                 a_lease_given_back_writes_nothing_more
@@ -175,6 +181,7 @@ pub fn consent(state: u8, account: &str) -> Consent {
         state: [state; 32],
         session: [77; 32],
         account: account.into(),
+        number: None,
         actor: Actor::Owner("alice".into()),
         provider: "microsoft".into(),
         redirect_uri: "https://mail.example.com/WorldClient.dll?View=OAuth".into(),
