@@ -21,6 +21,7 @@ mod landing;
 mod mock;
 mod opened;
 mod outcome;
+mod personal;
 mod progress;
 mod stage;
 mod state;
@@ -79,6 +80,10 @@ enum Command {
     Authorize(authorize::Authorize),
     /// Say of each step of a fetch whether it works, what is wrong first, and who can mend it
     Check(check::Check),
+    /// Tell all that is held about an owner, as JSON; no secret
+    Export(personal::Export),
+    /// Erase an owner or a realm for good
+    Erase(personal::Erase),
     /// Fetch what is due, or one account, into a Maildir or to an LMTP server
     Fetch(fetch::Fetch),
     /// Where is my mail: what became of a message, by its Message-ID or UIDL, or of all since a time
@@ -111,6 +116,8 @@ pub fn run() -> ExitCode {
         Command::Explain(command) => command.run(&cli.common, &console),
         Command::Trace(command) => command.run(&cli.common, &console),
         Command::SupportBundle(command) => command.run(&cli.common, &console),
+        Command::Export(command) => command.run(&cli.common, &console),
+        Command::Erase(command) => command.run(&cli.common, &console),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,14 +26,14 @@ pub(super) fn trace(call: &Call, row: &AccountRow, minutes: u32) -> Result<Value
 }
 
 pub(super) fn trace_read(call: &Call, row: &AccountRow) -> Result<Value> {
-    let mut answer = lines(call, row)?;
+    let mut answer = lines(call, &row.account.id)?;
     answer["verb"] = json!("trace_read");
     answer["account"] = json!(row.account.id);
     Ok(answer)
 }
 
-fn lines(call: &Call, row: &AccountRow) -> Result<Value> {
-    let trace = call.store.trace(&row.account.id)?;
+pub(in crate::service) fn lines(call: &Call, id: &str) -> Result<Value> {
+    let trace = call.store.trace(id)?;
     let lines = trace.lines.iter().map(
         |(process, line)| json!({ "at": line.at, "ms": line.ms, "process": process, "line": line.text }),
     );
@@ -45,7 +45,7 @@ pub(super) fn support_bundle(call: &Call, row: &AccountRow) -> Result<Value> {
     let became = call.store.what_became(id, &Asked::All, call.now(), MOST)?;
     let redaction = redaction(row, &became.happenings);
     let passes = call.store.passes(id)?;
-    let mut trace = lines(call, row)?;
+    let mut trace = lines(call, &row.account.id)?;
     if let Some(lines) = trace["lines"].as_array_mut() {
         for line in lines {
             line["line"] = json!(redaction.apply(line["line"].as_str().unwrap_or_default()));

@@ -64,7 +64,7 @@ fn asked(call: &Call, row: &AccountRow, wanted: &Wanted) -> Result<Asked> {
     })
 }
 
-fn happening(one: &Happening, became: &Became) -> Value {
+pub(in crate::service) fn happening(one: &Happening, became: &Became) -> Value {
     let mut told = json!({
         "at": one.at,
         "what": one.what.name(),
@@ -92,7 +92,7 @@ pub(super) fn short(key: &UidlKey) -> String {
     key[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn pass(pass: &Pass) -> Value {
+pub(in crate::service) fn pass(pass: &Pass) -> Value {
     let mut told = json!({
         "begun": pass.begun,
         "ended": pass.ended,

@@ -32,6 +32,7 @@ mod ledger_rows;
 mod links;
 mod passwords;
 mod promises;
+mod revocations;
 mod state;
 mod traces;
 
