@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::call::Call;
 use super::discovery;
 use super::line::Line;
-use super::{app_only, token_file};
+use super::{app_only, revoke, token_file};
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
 use crate::oauth::assertion::JTI_BYTES;
@@ -21,7 +21,7 @@ use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
 use crate::secret::Secret;
-use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, StoredGrant};
+use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, Store, StoredGrant, fault};
 
 /// What a session logs in with.
 #[derive(Debug)]
@@ -266,7 +266,7 @@ async fn unexpired(
     refused: Option<u64>,
     error: Error,
 ) -> Result<Access> {
-    if refused.is_some() || error.status != Status::Transient {
+    if refused.is_some() || error.status != Status::Transient || error.cause == fault::LEASE_LOST {
         return Err(error);
     }
     let stored = stored(call, row, provider).await?;
@@ -328,14 +328,17 @@ async fn refresh(
             return Err(error);
         }
     };
-    let id = row.account.id.clone();
-    let (version, grant) = call
-        .with_store(move |store| {
-            let version = store.put_grant(&id, GrantSlot::Active, stored.version, &grant)?;
-            Ok((version, grant))
-        })
-        .await?;
-    let Some(version) = version else {
+    let account = row.known();
+    let write = move |store: &dyn Store| {
+        Ok((store.put_grant_of(&account, GrantSlot::Active, stored.version, &grant), grant))
+    };
+    let (written, grant) = call.with_store(write).await?;
+    if written.as_ref().is_err_and(|error| error.status == Status::Rights) {
+        // Erased meanwhile, and the token it had then is of no use to whoever revokes.
+        revoke::later(call, provider, grant.refresh_token).await;
+        return Err(fault::lease_lost());
+    }
+    let Some(version) = written? else {
         return Ok(None);
     };
     Line::new("token_refreshed")
@@ -381,16 +384,16 @@ async fn refused_by_provider(
     if !refusal.dead && refusal.claims.is_none() && refusal.rotated.is_none() {
         return Ok(());
     }
-    let id = row.account.id.clone();
+    let account = row.known();
     call.with_store(move |store| {
         if refusal.dead || refusal.rotated.is_some() {
             let refresh_token = refusal.rotated.or(stored.grant.refresh_token);
             let grant = Grant { dead: refusal.dead, refresh_token, ..stored.grant };
             // Where somebody was quicker, his grant is another one and lives.
-            store.put_grant(&id, GrantSlot::Active, stored.version, &grant)?;
+            store.put_grant_of(&account, GrantSlot::Active, stored.version, &grant)?;
         }
         if refusal.claims.is_some() {
-            store.update_state(&id, &mut |state| state.claims.clone_from(&refusal.claims))?;
+            store.update_state_of(&account, &mut |state| state.claims.clone_from(&refusal.claims))?;
         }
         Ok(())
     })

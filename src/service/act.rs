@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Instance;
 use super::accounts::realm;
+use super::{erase, export};
 use crate::config::{Config, OwnerRights, ProviderConfig, Verb, words};
 use crate::engine::call::Call;
 use crate::engine::line::Line;
@@ -18,6 +19,8 @@ impl Instance {
         self.run(host, |call| async move {
             let mut answer = match &verb {
                 Verb::Providers => providers(&call, &who)?,
+                Verb::Erase(whom) => erase::erase(&call, &who, whom)?,
+                Verb::Export { owner } => export::export(&call, &who, owner)?,
             };
             answer["verb"] = json!(verb.name());
             Line::new("act").field("verb", verb.name()).field("actor", who.name()).info();

@@ -31,6 +31,7 @@ mod ledger_rows;
 mod links;
 mod passwords;
 mod promises;
+mod revocations;
 mod state;
 
 pub struct SqliteStore {
