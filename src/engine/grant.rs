@@ -310,16 +310,18 @@ async fn refresh(
     if let Some(access) = usable(&stored, call.now(), refused) {
         return Ok(Some(access));
     }
+    let began = call.now();
     let asked = match &stored.grant.refresh_token {
-        _ if row.account.app_only => app_only::ask(call, provider).await,
+        _ if row.account.app_only => app_only::ask(call, provider, stored.grant.access_token.as_ref()).await,
         Some(refresh_token) => {
-            ask(call, provider, |provider, proof| token::refresh(provider, proof, refresh_token)).await
+            let request = |provider: &Provider, proof: &Proof| token::refresh(provider, proof, refresh_token);
+            ask(call, provider, request).await.map(|token| (token, call.now()))
         }
         None => return Ok(None),
     };
     let now = call.now();
-    let grant = match asked {
-        Ok(token) => renewed(stored.grant, token, now),
+    let (grant, got_at) = match asked {
+        Ok((token, at)) => (renewed(stored.grant, token, at), at),
         Err(refusal) => {
             let error = refusal.error.clone();
             refused_by_provider(call, row, stored, *refusal).await?;
@@ -346,10 +348,10 @@ async fn refresh(
         .info();
     let stored = StoredGrant { version, grant };
     let token = stored.grant.access_token.as_ref();
-    Ok(token.map(|token| access_of(&stored, token, true)))
+    Ok(token.map(|token| access_of(&stored, token, got_at >= began)))
 }
 
-fn renewed(old: Grant, token: Token, now: UnixTime) -> Grant {
+fn renewed(old: Grant, token: Token, at: UnixTime) -> Grant {
     Grant {
         // RFC 6749 §6: none in the answer means that the old one stays.
         refresh_token: token.refresh_token.or(old.refresh_token),
@@ -357,7 +359,7 @@ fn renewed(old: Grant, token: Token, now: UnixTime) -> Grant {
         renew_at: token.renew_at,
         expires_at: token.expires_at,
         scope: token.scope,
-        refreshed_at: now,
+        refreshed_at: at,
         ..old
     }
 }
