@@ -267,7 +267,7 @@ async fn settle(
         .await?;
     if !settled.1 {
         // Erased while the person signed in: nobody else knows of this grant.
-        revoke::later(call, provider, unwanted).await;
+        revoke::later(call, &provider.id, unwanted).await;
     }
     settled.0
 }

@@ -55,7 +55,7 @@ impl Erasure for SqliteStore {
         loop {
             let begun = self.write(Durability::Full, |db| {
                 let begin = Begin { db, keys: &self.keys, takes_back, now };
-                begin.some(whose, &mut erased)
+                begin.some(whose, rows.is_empty(), &mut erased)
             })?;
             let is_last = begun.len() < BATCH as usize;
             rows.extend(begun);
@@ -119,17 +119,20 @@ struct Doomed {
 }
 
 impl Begin<'_> {
-    /// Some of the accounts, by row.
-    fn some(&self, whose: &Whose, erased: &mut Erased) -> Result<Vec<i64>> {
+    /// Some of the accounts, by row; with the first ones none of the configuration may stand.
+    fn some(&self, whose: &Whose, is_first: bool, erased: &mut Erased) -> Result<Vec<i64>> {
         let db = self.db;
         let (of, value): (&str, &dyn ToSql) = match whose {
             Whose::Account { id, .. } => ("id = ?", &self.keys.id(id)),
             Whose::Owner(owner) => ("owner = ?", &self.keys.owner(owner)),
             Whose::Realm(realm) => ("realm = ?", realm),
         };
-        self.prove_not_configured(whose, of, value)?;
-        let mut statement =
-            db.prepare(&format!("SELECT row, slot, owner FROM accounts WHERE {of} LIMIT {BATCH}"))?;
+        if is_first {
+            self.prove_not_configured(whose, of, value)?;
+        }
+        let mut statement = db.prepare(&format!(
+            "SELECT row, slot, owner FROM accounts WHERE {of} AND origin <> {CONFIGURED} LIMIT {BATCH}"
+        ))?;
         let doomed: Vec<Doomed> = statement
             .query_map([value], |row| Ok(Doomed { row: row.get(0)?, slot: row.get(1)?, owner: row.get(2)? }))?
             .collect::<rusqlite::Result<_>>()?;
@@ -148,10 +151,13 @@ impl Begin<'_> {
                     accounts::forget_realm(db, &one.owner)?;
                 }
             }
-            Whose::Owner(_) => {
-                db.execute("DELETE FROM owners WHERE name = ?", [value])?;
-            }
+            Whose::Owner(owner) => accounts::forget_realm(db, &self.keys.owner(owner))?,
             Whose::Realm(realm) => {
+                db.execute(
+                    "DELETE FROM owners
+                        WHERE realm = ? AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = owners.name)",
+                    [realm],
+                )?;
                 for table in OF_A_REALM {
                     db.execute(&format!("DELETE FROM {table} WHERE realm = ?"), [realm])?;
                 }
@@ -189,7 +195,7 @@ impl Begin<'_> {
 
 const CONFIGURED: i64 = Origin::Configuration as i64;
 /// What is known of a realm itself.
-const OF_A_REALM: [&str; 4] = ["owners", "budgets", "breakers", "counters"];
+const OF_A_REALM: [&str; 3] = ["budgets", "breakers", "counters"];
 
 fn note(db: &Connection, account: i64) -> Result<()> {
     db.prepare_cached("INSERT INTO erasures (account) VALUES (?)")?.execute([account])?;
