@@ -6,7 +6,7 @@
 use super::call::Call;
 use super::deadline::Halt;
 use super::line::Line;
-use super::{discovery, grant};
+use super::{ask, discovery};
 use crate::error::{Error, Result, Status};
 use crate::oauth::provider::Provider;
 use crate::oauth::revocation;
@@ -99,7 +99,7 @@ async fn try_once(call: &Call, one: &Revocation) -> Result<bool> {
     }
     let request =
         |provider: &Provider, proof: &_| revocation::request(provider, proof, &one.token.refresh_token);
-    match grant::ask_for(call, &provider, request, revocation::read).await {
+    match ask::of(call, &provider, request, revocation::read).await {
         Ok(()) => Ok(true),
         Err(refusal) => Err(refusal.error),
     }
