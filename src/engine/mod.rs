@@ -1,6 +1,7 @@
 //! The workshop: everything that happens during one call.
 
 mod app_only;
+pub mod ask;
 mod breaker;
 pub mod call;
 pub mod check;

@@ -55,6 +55,7 @@ macro_rules! every_promise {
             erasure:
                 everything_of_an_owner_or_a_realm_goes
                 accounts_of_the_configuration_keep_all_others
+                a_realm_of_many_goes_in_steps
                 what_was_known_before_reaches_no_later_account
                 tokens_of_an_erased_account_are_given_back_for_a_week
                 consents_are_told_without_what_is_secret;
