@@ -12,12 +12,13 @@ use tokio::time::Instant;
 use super::call::Call;
 use super::discovery;
 use super::line::Line;
+use super::ungranted::{nobody, over};
 use super::{app_only, revoke, token_file};
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
 use crate::oauth::assertion::JTI_BYTES;
 use crate::oauth::credential::Proof;
-use crate::oauth::diagnosis::{self, Refusal};
+use crate::oauth::diagnosis::Refusal;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
 use crate::secret::Secret;
@@ -193,31 +194,6 @@ async fn stored(call: &Call, row: &AccountRow, provider: &Provider) -> Result<St
         None => Err(nobody(row)),
         Some(found) if found.grant.dead => Err(over(row)),
         Some(found) => provider.vouch_for(found.grant.identity.as_ref()).map(|()| found),
-    }
-}
-
-fn nobody(row: &AccountRow) -> Error {
-    let agreed = diagnosis::administrator_agreed();
-    if row.state.cause == agreed.cause {
-        return agreed;
-    }
-    Error::new(Status::Consent, "consent.none", "nobody signed in for this account yet")
-        .advice("Sign in to the mailbox (Authorise), so that its mail can be collected.")
-}
-
-/// What ended a grant was said when it ended, and is still shown.
-fn over(row: &AccountRow) -> Error {
-    let error = Error::new(Status::Consent, "consent.revoked", "the provider ended this account's sign-in")
-        .advice("Sign in to the mailbox again.");
-    match diagnosis::known_cause(&row.state.cause) {
-        Some(cause) if row.state.status == Status::Consent.code() => Error {
-            cause,
-            provider_code: row.state.provider_code.clone(),
-            advice: row.state.advice.clone(),
-            ..error
-        }
-        .sentences(&row.state.for_user, &row.state.for_operator),
-        _ => error,
     }
 }
 

@@ -35,4 +35,5 @@ pub mod sign_in;
 pub mod survey;
 mod tickets;
 mod token_file;
+mod ungranted;
 pub mod visit;
