@@ -132,7 +132,6 @@ mod tests {
             include_str!("../engine/app_only.rs"),
             include_str!("../engine/grant.rs"),
             include_str!("../engine/sign_in.rs"),
-            include_str!("../engine/ungranted.rs"),
             include_str!("../net/dial.rs"),
             include_str!("../net/https.rs"),
             include_str!("../net/proxy.rs"),
