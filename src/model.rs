@@ -360,6 +360,8 @@ pub struct LedgerRow {
     pub recorded_at: UnixTime,
     /// Keyed digest of Message-ID, Date and From.
     pub digest: Option<[u8; 16]>,
+    /// Keyed digest of the Message-ID alone. Written, and not read back: `History` is asked by it.
+    pub message_id: Option<[u8; 16]>,
     pub size: u64,
     /// Sessions that ended abnormally while this message was in hand.
     pub ends: u32,
@@ -369,9 +371,10 @@ pub struct LedgerRow {
     pub not_before: UnixTime,
     /// When the policy of its time allows its deletion; `None` = never.
     pub delete_at: Option<UnixTime>,
-    /// The UIDL itself, for people; only on rows that need somebody's attention or are in hand.
+    /// The UIDL itself, for people. The ledger keeps it on rows that need somebody's attention or are in hand, the
+    /// history with whatever happened.
     pub uidl: Option<Vec<u8>>,
-    /// The host's words for a no.
+    /// The host's words: for a no, or what it knows a message by that it took. Kept as `uidl` is.
     pub reason: String,
 }
 
@@ -384,6 +387,7 @@ impl LedgerRow {
             noted_at: now,
             recorded_at: now,
             digest: None,
+            message_id: None,
             size: 0,
             ends: 0,
             begun: false,

@@ -30,10 +30,15 @@ impl Effort {
 }
 
 /// What leads to an account, or lets somebody write: gone with its key.
-const AT_ONCE: [&str; 4] = ["leases", "grants", "consents", "links"];
+const AT_ONCE: [&str; 6] = ["leases", "grants", "consents", "links", "passes", "traces"];
 
 /// What may be much, and its key; gone piece by piece.
-const PIECEMEAL: [(&str, &str); 2] = [("ledger", "account, generation, key"), ("listings", "account")];
+const PIECEMEAL: [(&str, &str); 4] = [
+    ("ledger", "account, generation, key"),
+    ("listings", "account"),
+    ("happenings", "account, number"),
+    ("trace_lines", "account, number"),
+];
 
 /// Rows of one transaction, so that nobody waits long to write.
 const PIECE: usize = 4096;
