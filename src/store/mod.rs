@@ -16,7 +16,7 @@ use crate::secret::Secret;
 /// and a power cut only once a later full write returned: what is lost with them is one visit's time.
 /// Times of 0 in rows written mean the `now` of the call. An account that does not exist is `E_RIGHTS`, unless the
 /// answer has a word for it.
-pub trait Store: Send + Sync {
+pub trait Store: Notices + Send + Sync {
     // --- configuration and accounts ---
 
     /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
@@ -177,12 +177,14 @@ pub trait Store: Send + Sync {
 
 mod fault;
 pub mod lease;
+mod notices;
 mod password;
 mod records;
 mod schema;
 pub mod seal;
 pub mod sqlite;
 
+pub use notices::{About, Incident, Needs, Notices, TOLD_AGAIN_S, Told, Trouble};
 pub use password::{PasswordState, StoredPassword};
 pub use records::*;
 pub use seal::KeyRing;

@@ -65,7 +65,7 @@ pub(super) fn remove(db: &Connection, id: &str, forget_realm: bool) -> Result<bo
     // Freed pages are overwritten too.
     db.execute_batch("PRAGMA secure_delete = ON")?;
     db.execute("UPDATE accounts SET data_key = zeroblob(length(data_key)) WHERE row = ?", [found.row])?;
-    for table in ["grants", "consents", "leases", "ledger", "listings"] {
+    for table in ["grants", "consents", "leases", "ledger", "listings", "standings", "notices"] {
         db.execute(&format!("DELETE FROM {table} WHERE account = ?"), [found.row])?;
     }
     db.execute("DELETE FROM accounts WHERE row = ?", [found.row])?;

@@ -26,6 +26,7 @@ mod grants;
 mod leases;
 mod ledger;
 mod ledger_rows;
+mod notices;
 mod passwords;
 mod promises;
 mod state;

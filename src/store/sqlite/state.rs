@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{accounts, natural, sql};
+use super::{accounts, natural, notices, sql};
 use crate::error::Result;
 use crate::model::UnixTime;
 use crate::store::{AccountState, Reach, fault};
@@ -18,6 +18,7 @@ pub(super) fn update(db: &Connection, id: &str, change: &mut dyn FnMut(&mut Acco
         let (due_at, ready_at) = schedule(found.shown.account.enabled, &state);
         db.prepare_cached("UPDATE accounts SET state = ?, due_at = ?, ready_at = ? WHERE row = ?")?
             .execute(params![to_json(&state)?, due_at, ready_at, found.row])?;
+        notices::follow(db, found.row, &found.shown.account, &state)?;
     }
     Ok(true)
 }
