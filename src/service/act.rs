@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Instance;
 use super::accounts::realm;
+use super::{Instance, notices, rights};
 use crate::config::{Config, OwnerRights, ProviderConfig, Verb, words};
 use crate::engine::call::Call;
 use crate::engine::line::Line;
@@ -18,6 +18,14 @@ impl Instance {
         self.run(host, |call| async move {
             let mut answer = match &verb {
                 Verb::Providers => providers(&call, &who)?,
+                Verb::Notices { limit } => {
+                    rights::operator(&who)?;
+                    notices::due(&call, *limit)?
+                }
+                Verb::NoticesDone { ids } => {
+                    rights::operator(&who)?;
+                    notices::done(&call, ids)?
+                }
             };
             answer["verb"] = json!(verb.name());
             Line::new("act").field("verb", verb.name()).field("actor", who.name()).info();

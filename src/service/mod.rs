@@ -20,6 +20,7 @@ pub mod check;
 pub mod configure;
 pub mod consent;
 pub mod fetch;
+mod notices;
 mod rights;
 
 /// One instance. Holds memory only between calls.

@@ -184,7 +184,7 @@ mod schema;
 pub mod seal;
 pub mod sqlite;
 
-pub use notices::{About, Incident, Needs, Notices, TOLD_AGAIN_S, Told, Trouble};
+pub use notices::{About, Idle, Incident, Needs, Notices, TOLD_AGAIN_S, Told, Trouble};
 pub use password::{PasswordState, StoredPassword};
 pub use records::*;
 pub use seal::KeyRing;

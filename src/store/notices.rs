@@ -14,7 +14,8 @@ pub const TOLD_AGAIN_S: u64 = 24 * 3600;
 pub trait Notices {
     /// Every cause that keeps accounts of one provider from being collected, a paused account's only where its user
     /// is needed. Ordered by provider and cause.
-    fn troubles(&self) -> Result<Vec<Trouble>>;
+    /// What time heals hits nobody before it lasted an hour.
+    fn troubles(&self, now: UnixTime) -> Result<Vec<Trouble>>;
     /// Begins each incident that is not under way, ends those that hit nobody any more, and answers what stands.
     fn settle_incidents(&self, begin: &[Incident], now: UnixTime) -> Result<Vec<Incident>>;
     /// Those that stand, and those that ended after `since`.
@@ -22,15 +23,10 @@ pub trait Notices {
     /// Accounts whose user is needed since `before` or longer, is not held by an incident, and was not told of this
     /// time nor of anything for a day; the longest first, with since when.
     fn users_to_tell(&self, before: UnixTime, now: UnixTime, limit: u32) -> Result<Vec<(i64, UnixTime)>>;
-    /// Accounts of a provider whose grant was last renewed after `from` and not after `to`, that are well otherwise;
-    /// the longest idle first.
-    fn idle_grants(
-        &self,
-        provider: &str,
-        from: UnixTime,
-        to: UnixTime,
-        limit: u32,
-    ) -> Result<Vec<(i64, UnixTime)>>;
+    /// The same of accounts whose grant rests: not told of this renewal, with when that was.
+    fn idle_users_to_tell(&self, idle: &Idle, now: UnixTime, limit: u32) -> Result<Vec<(i64, UnixTime)>>;
+    /// How many grants of a provider were last renewed after `from` and not after `to`, and the longest ago.
+    fn idle_grants(&self, provider: &str, from: UnixTime, to: UnixTime) -> Result<Option<(u64, UnixTime)>>;
     /// Accounts whose user or operator is needed no more since then.
     fn healed_since(&self, since: UnixTime) -> Result<u64>;
     /// The account of a row, if it is there still.
@@ -123,4 +119,14 @@ pub struct About {
 pub struct Told {
     pub mark: UnixTime,
     pub at: UnixTime,
+}
+
+/// Grants of a provider that were last renewed after `from` and not after `to`, where nobody need act. The occasion is
+/// that a renewal is `lasts_s` ago.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Idle {
+    pub provider: String,
+    pub from: UnixTime,
+    pub to: UnixTime,
+    pub lasts_s: u64,
 }

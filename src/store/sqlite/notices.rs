@@ -9,7 +9,9 @@ use crate::model::{Account, UnixTime};
 use crate::store::notices::*;
 use crate::store::{AccountRow, AccountState, fault};
 
+/// Kinds that go to users.
 const CONSENT_NEEDED: &str = "consent_needed";
+const CONSENT_ENDS: &str = "consent_ends";
 const HOUR_S: u64 = 3600;
 
 /// An account's state was written: what follows for whoever is to be told.
@@ -74,8 +76,8 @@ pub(super) fn grant_gone(db: &Connection, row: i64) -> Result<()> {
 }
 
 impl Notices for SqliteStore {
-    fn troubles(&self) -> Result<Vec<Trouble>> {
-        self.read(troubles)
+    fn troubles(&self, now: UnixTime) -> Result<Vec<Trouble>> {
+        self.read(|db| troubles(db, now))
     }
 
     fn settle_incidents(&self, begin: &[Incident], now: UnixTime) -> Result<Vec<Incident>> {
@@ -106,21 +108,19 @@ impl Notices for SqliteStore {
         self.read(|db| users_to_tell(db, before, now, limit))
     }
 
-    fn idle_grants(
-        &self,
-        provider: &str,
-        from: UnixTime,
-        to: UnixTime,
-        limit: u32,
-    ) -> Result<Vec<(i64, UnixTime)>> {
+    fn idle_users_to_tell(&self, idle: &Idle, now: UnixTime, limit: u32) -> Result<Vec<(i64, UnixTime)>> {
+        self.read(|db| idle_users_to_tell(db, idle, now, limit))
+    }
+
+    fn idle_grants(&self, provider: &str, from: UnixTime, to: UnixTime) -> Result<Option<(u64, UnixTime)>> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT account, renewed_at FROM standings
-                    WHERE provider = ? AND renewed_at > ? AND renewed_at <= ? AND needs IN (0, 3)
-                    ORDER BY renewed_at, account LIMIT ?",
+                "SELECT count(*), min(renewed_at) FROM standings
+                    WHERE provider = ? AND renewed_at > ? AND renewed_at <= ? AND needs IN (0, 3)",
             )?;
-            let found = statement.query_map(params![provider, sql(from), sql(to), limit], dated)?;
-            Ok(found.collect::<rusqlite::Result<_>>()?)
+            let (count, first): (i64, Option<i64>) = statement
+                .query_row(params![provider, sql(from), sql(to)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(first.map(|first| (natural(count), natural(first))))
         })
     }
 
@@ -146,8 +146,10 @@ impl Notices for SqliteStore {
 
     fn excuse(&self, account: i64) -> Result<()> {
         self.write(Durability::Relaxed, |db| {
-            db.prepare_cached("UPDATE standings SET needs = 0, cause = '' WHERE account = ?")?
-                .execute([account])?;
+            db.prepare_cached(
+                "UPDATE standings SET needs = 0, cause = '', renewed_at = NULL WHERE account = ?",
+            )?
+            .execute([account])?;
             Ok(())
         })
     }
@@ -179,12 +181,12 @@ impl Notices for SqliteStore {
 }
 
 /// Only failing accounts are read, and each provider's accounts are counted in an index.
-fn troubles(db: &Connection) -> Result<Vec<Trouble>> {
+fn troubles(db: &Connection, now: UnixTime) -> Result<Vec<Trouble>> {
     let mut statement = db.prepare_cached(
         "WITH hit AS MATERIALIZED (
             SELECT s.provider, s.cause, s.needs, s.since, s.cause_since, s.account,
-                s.cause_since > coalesce(i.held_until, 0) OR i.ended_at IS NOT NULL AND s.cause_since > i.ended_at
-                    AS is_new
+                (s.needs <> 3 OR s.cause_since <= ?1) AND (s.cause_since > coalesce(i.held_until, 0)
+                    OR (i.ended_at IS NOT NULL AND s.cause_since > i.ended_at)) AS is_new
             FROM standings s
                 JOIN accounts a ON a.row = s.account AND (s.needs = 1 OR a.due_at IS NOT NULL)
                 LEFT JOIN incidents i ON i.provider = s.provider AND i.cause = s.cause
@@ -198,7 +200,7 @@ fn troubles(db: &Connection) -> Result<Vec<Trouble>> {
             (SELECT count(*) FROM standings t WHERE t.provider = counted.provider)
         FROM counted GROUP BY provider, cause ORDER BY provider, cause",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([sql(now.saturating_sub(HOUR_S))])?;
     let mut troubles = Vec::new();
     while let Some(row) = rows.next()? {
         troubles.push(Trouble {
@@ -244,6 +246,28 @@ fn users_to_tell(
     let rested = now.saturating_sub(TOLD_AGAIN_S);
     let found =
         statement.query_map(params![CONSENT_NEEDED, sql(before), sql(now), sql(rested), limit], dated)?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+fn idle_users_to_tell(
+    db: &Connection,
+    idle: &Idle,
+    now: UnixTime,
+    limit: u32,
+) -> Result<Vec<(i64, UnixTime)>> {
+    let mut statement = db.prepare_cached(
+        "SELECT s.account, s.renewed_at FROM standings s
+            LEFT JOIN notices n ON n.account = s.account AND n.kind = ?1 AND n.topic = ''
+            WHERE s.provider = ?2 AND s.renewed_at > ?3 AND s.renewed_at <= ?4 AND s.needs IN (0, 3)
+                AND (n.told IS NULL OR n.told <> s.renewed_at + ?5)
+                AND NOT EXISTS (SELECT 1 FROM notices m WHERE m.account = s.account
+                    AND (m.leased_until > ?6 OR m.told_at > ?7))
+            ORDER BY s.renewed_at, s.account LIMIT ?8",
+    )?;
+    let (from, to, lasts) = (sql(idle.from), sql(idle.to), sql(idle.lasts_s));
+    let rested = sql(now.saturating_sub(TOLD_AGAIN_S));
+    let asked = params![CONSENT_ENDS, idle.provider, from, to, lasts, sql(now), rested, limit];
+    let found = statement.query_map(asked, dated)?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
