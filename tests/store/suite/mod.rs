@@ -14,6 +14,7 @@ pub mod consents;
 pub mod grants;
 pub mod leases;
 pub mod ledger;
+pub mod notices;
 pub mod passwords;
 
 pub type Open<'a> = &'a dyn Fn() -> Arc<dyn Store>;
@@ -64,6 +65,13 @@ macro_rules! every_promise {
                 an_expired_consent_is_not_taken
                 the_answer_is_remembered_for_a_quarter_of_an_hour
                 removal_of_the_account_ends_its_consents;
+            notices:
+                a_standing_follows_every_change_of_state
+                the_most_within_any_hour_is_counted
+                an_incident_is_begun_once_and_holds_its_users
+                a_notice_is_told_by_one_and_an_owner_hears_once_a_day
+                idle_grants_are_found_by_their_last_renewal
+                removal_forgets_what_was_told;
             leases:
                 a_lease_is_held_once
                 a_lease_given_back_writes_nothing_more
