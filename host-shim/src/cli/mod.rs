@@ -18,6 +18,7 @@ mod interrupt;
 mod key;
 mod landing;
 mod mock;
+mod notices;
 mod opened;
 mod outcome;
 mod progress;
@@ -80,6 +81,8 @@ enum Command {
     Check(check::Check),
     /// Fetch what is due, or one account, into a Maildir or to an LMTP server
     Fetch(fetch::Fetch),
+    /// Send users and the operator what they are to be told, or show it
+    Notices(notices::Notices),
 }
 
 pub fn run() -> ExitCode {
@@ -101,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Authorize(command) => command.run(&cli.common, &console),
         Command::Check(command) => command.run(&cli.common, &console),
         Command::Fetch(command) => command.run(&cli.common, &console),
+        Command::Notices(command) => command.run(&cli.common, &console),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
