@@ -279,17 +279,19 @@ void multipop_destroy(multipop_t *mp);
 multipop_status_t multipop_account_put(multipop_t *mp, const char *actor, const char *owner, const char *id,
                                        const char *json, multipop_error_t *err);
 
-/* Removes an account with grant and ledger. E_RIGHTS, E_STORE. */
+/* Removes an account with grant and ledger, for good: its key is destroyed first, and whatever runs on it in any process
+ * writes nothing more. E_RIGHTS, E_STORE. */
 multipop_status_t multipop_account_remove(multipop_t *mp, const char *actor, const char *id, multipop_error_t *err);
 
-/* Which accounts to list: those the actor reaches, in the order of their ids. */
+/* Which accounts to list: those the actor reaches, in an order of the store's own, which is that of no name: sort for
+ * people. It is the same for every page, and a page is turned at any id, also one that was removed meanwhile. */
 typedef struct multipop_query {
     uint32_t struct_size;
     uint32_t limit; /* at most so many; 0 is 1,000 */
     const char *actor;
     const char *account; /* only this one; NULL: all */
     const char *realm;   /* only those of this realm; NULL: all */
-    const char *after;   /* only ids after this one, to turn the page; NULL: from the beginning */
+    const char *after;   /* only those after this id, to turn the page; NULL: from the beginning */
 } multipop_query_t;
 
 #define MULTIPOP_QUERY_INIT                                                                                        \
@@ -319,6 +321,9 @@ multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const 
 /* One verb that is not about one account, as JSON (at most 64 KiB): {"verb": "..."} and what the verb needs.
  *
  *     providers      what an account of `actor` may name as its provider, for a form to choose from
+ *     notices        MULTIPOP_OPERATOR: what is to be sent now to owners and to the operator, worded, each given to one
+ *                    caller for five minutes (docs/embedding.md, Notices)
+ *     notices_done   MULTIPOP_OPERATOR: the "ids" of those that were sent
  *
  * Answers JSON in `*out` ($defs/verb_answer of config.schema.json). Since 1.2.
  * E_ARGUMENT, E_RIGHTS, E_STORE. */

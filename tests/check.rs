@@ -168,7 +168,10 @@ fn an_expired_certificate() {
 fn a_certificate_of_another_name() {
     let signed = connected();
     show(&signed, |pki| &pki.wrong_name);
-    assert_red(&alice(&signed.house), "tls", "tls.wrong_name", "operator");
+    let found = alice(&signed.house);
+    assert_red(&found, "tls", "tls.wrong_name", "operator");
+    let message = found["steps"][3]["message"].as_str().unwrap();
+    assert!(message.ends_with("but for other.example.com"), "the name to configure is told: {message}");
 }
 
 #[test]
@@ -202,6 +205,30 @@ fn a_server_that_turns_everybody_away() {
 #[test]
 fn nobody_signed_in() {
     let signed = Signed::new(Script::dovecot(), Settings::generic());
+    assert_red(&alice(&signed.house), "token", "consent.none", "user");
+}
+
+#[test]
+fn why_the_last_sign_in_failed_is_why_nobody_is_signed_in_at_the_same_provider() {
+    let mut signed = Signed::new(Script::dovecot(), Settings::generic());
+    let fail = |signed: &Signed, what: idp::What| {
+        signed.idp.change(|settings| settings.faults = vec![idp::Fault::new(idp::At::Code, what)]);
+        let mut host = Recorder::default();
+        let uri = signed.idp.consent(&signed.begin(&mut host).unwrap(), USER).unwrap();
+        signed.bring(&mut host, &uri, house::signed::SESSION).0.unwrap_err();
+    };
+    // What passes is no reason to ask anybody for anything but another try.
+    fail(&signed, idp::What::html(503));
+    assert_red(&alice(&signed.house), "token", "consent.none", "user");
+    fail(&signed, idp::What::Error(OAuthError::new("unauthorized_client")));
+    let before = signed.house.shown();
+    assert_red(&alice(&signed.house), "token", "config.client", "operator");
+    assert_eq!(signed.house.shown(), before);
+    let mut other = signed.house.config["providers"]["p"].clone();
+    other["client_id"] = json!("another");
+    signed.house.config["providers"]["q"] = other;
+    signed.house.config["accounts"]["alice"]["provider"] = json!("q");
+    signed.house.configure().unwrap();
     assert_red(&alice(&signed.house), "token", "consent.none", "user");
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use jsonschema::Validator;
 use multipop::config::{Config, Profile, Source};
 use multipop::error::Status;
-use multipop::model::{DeletePolicy, FirstFetch, Pipelining, Security, TokenSource};
+use multipop::model::{Actor, DeletePolicy, FirstFetch, Pipelining, Security, TokenSource};
 use serde_json::{Value, json};
 
 fn here(path: &str) -> String {
@@ -100,6 +100,18 @@ fn cases() -> Vec<(bool, Value)> {
         account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         account
     };
+    let proxy = |more: Value| {
+        let mut network = json!({ "proxy": "http://proxy.example.com:3128", "proxy_user": "u",
+            "proxy_password_file": "/p" });
+        network.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        network.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        network
+    };
+    let both = |network: Value| {
+        let mut config = with("/proxy", json!("http://proxy.example.com:3128"));
+        config["network"] = network;
+        config
+    };
     let mut cases = vec![
         (true, base()),
         (true, with("/accounts", Value::Null)),
@@ -123,6 +135,28 @@ fn cases() -> Vec<(bool, Value)> {
         (false, with("/proxy", json!("proxy.example.com:3128"))),
         (false, with("/proxy", json!("http://user:word@proxy.example.com:3128"))),
         (true, with("/proxy", json!("http://proxy.example.com:3128"))),
+        (true, with("/network", json!({}))),
+        (true, with("/network", json!({ "source": { "ipv4": "192.0.2.7", "ipv6": "2001:db8::7" } }))),
+        (false, with("/network", json!({ "source": { "ipv4": "2001:db8::7" } }))),
+        (false, with("/network", json!({ "source": { "ipv6": "192.0.2.7" } }))),
+        (false, with("/network", json!({ "source": { "ip": "192.0.2.7" } }))),
+        (false, with("/network", json!({ "source": "192.0.2.7" }))),
+        (true, with("/network", json!({ "prefer": "ipv6_only" }))),
+        (false, with("/network", json!({ "prefer": "ipv5" }))),
+        (true, with("/network", json!({ "proxy": "socks5h://[2001:db8::1]:1080" }))),
+        (false, with("/network", json!({ "proxy": "socks4://proxy.example.com:1080" }))),
+        (false, with("/network", json!({ "proxy": "socks5://proxy.example.com:1080/path" }))),
+        (false, with("/network", json!({ "proxy": "socks5://u:w@proxy.example.com:1080" }))),
+        (true, with("/network", proxy(json!({})))),
+        (false, with("/network", proxy(json!({ "proxy": null })))),
+        (false, with("/network", proxy(json!({ "proxy_password_file": null })))),
+        (false, with("/network", proxy(json!({ "proxy_user": null })))),
+        (false, with("/network", proxy(json!({ "proxy_password_file": "hush" })))),
+        (false, with("/network", json!({ "proxy_password": "hush" }))),
+        (true, with("/providers/m365/network", proxy(json!({})))),
+        (false, with("/providers/m365/network", json!({ "prefered": "ipv4" }))),
+        (true, both(json!({ "prefer": "ipv4" }))),
+        (false, both(json!({ "proxy": "http://proxy.example.com:3128" }))),
         (true, with("/limits", json!({ "sessions": 1, "flush_after_s": 0.25 }))),
         (false, with("/limits", json!({ "sessions": 0 }))),
         (false, with("/limits", json!({ "flush_after_s": 61 }))),
@@ -299,6 +333,30 @@ fn a_fault_is_told_with_its_path_and_what_is_expected() {
         ),
         (with("/hostname", Value::Null), "hostname:", "missing"),
         (
+            with(
+                "/network",
+                json!({ "proxy": "http://p.example:1", "proxy_user": "a:b", "proxy_password_file": "/p" }),
+            ),
+            "network.proxy_user:",
+            "no colon",
+        ),
+        (
+            with("/network", json!({ "source": { "ipv4": "0.0.0.0" } })),
+            "network.source.ipv4:",
+            "this machine's",
+        ),
+        (with("/network", json!({ "proxy": "socks5://p.example:0" })), "network.proxy:", "socks5h"),
+        (
+            with("/network", json!({ "proxy_password": "x" })),
+            "network.proxy_password:",
+            "proxy_password_file",
+        ),
+        (
+            with("/providers/m365/network", json!({ "proxy_password_file": "/p" })),
+            "providers.m365.network.proxy_password_file:",
+            "proxy_user",
+        ),
+        (
             with("/limits", json!({ "sessions": "many" })),
             "limits.sessions:",
             "a whole number from 1 to 1024, found a text",
@@ -450,6 +508,39 @@ fn an_account_is_completed_from_provider_owner_and_defaults() {
     assert_eq!((b.realm.as_str(), b.server.host.as_str()), ("blue", "pop.gmail.com"));
     assert_eq!(c.source, TokenSource::File("/run/t".into()));
     assert_eq!(c.server.host, "::1");
+}
+
+#[test]
+fn nothing_is_left_out_at_google_where_it_would_hide_new_mail() {
+    let with = |user: &str, first: Value| {
+        let mut config = base();
+        config["defaults"] = json!({ "first_fetch": first });
+        config["accounts"] =
+            json!({ "a": { "owner": "alice", "provider": "blues", "realm": "blue", "user": user } });
+        Config::read(&config.to_string())
+    };
+    for first in [json!("new_only"), json!({ "since": "2026-01-01" })] {
+        let refused = with("alice@example.com", first.clone()).unwrap_err();
+        assert_eq!(refused.status, Status::Config);
+        assert!(
+            refused.message.starts_with("accounts.a.first_fetch: must be \"all\""),
+            "{}",
+            refused.message
+        );
+        with("recent:alice@example.com", first).unwrap();
+    }
+    let config = with("alice@example.com", json!("all")).unwrap();
+    // An owner's account has the operator's default, and hears the same.
+    let mut late = base();
+    late["defaults"] = json!({ "first_fetch": "new_only" });
+    let late = Config::read(&late.to_string()).unwrap();
+    let json = json!({ "provider": "blues", "user": "alice@example.com" }).to_string();
+    let form = Config::read_account(&json).unwrap();
+    let put = |config: &Config| {
+        config.account(&Actor::Owner("alice".into()), ("b", "alice", "blue"), (&form, &json), None)
+    };
+    put(&config).unwrap();
+    assert_eq!(put(&late).unwrap_err().status, Status::Argument);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 const ALICE: &str = "alice@contoso.example";
 
+/// At a provider found by its issuer alone.
 fn instance(rig: &Rig, app_only: bool) -> Instance {
     let dir = rig.folder("host");
     server::write_secret(&dir.join("key"), "4b".repeat(32).as_bytes());
@@ -31,9 +32,6 @@ fn instance(rig: &Rig, app_only: bool) -> Instance {
         "providers": { "contoso": {
             "profile": "generic",
             "issuer": rig.provider.issuer,
-            "authorize_endpoint": rig.provider.authorize_endpoint(),
-            "token_endpoint": rig.provider.token_endpoint(),
-            "device_endpoint": rig.provider.device_endpoint(),
             "client_id": DEVICE_CLIENT_ID,
             "client_secret_file": rig.provider.client_secret_file,
             "client_authentication": "post",

@@ -62,7 +62,7 @@ fn a_number_said_to_a_refresh_means_what_is_written() {
 #[test]
 fn a_clock_that_is_wrong_is_named() {
     let rows: Vec<_> = expected("number").into_iter().filter(|row| row.when == "clock-wrong").collect();
-    assert_eq!(rows.len(), 4);
+    assert_eq!(rows.len(), 5);
     walk::renewal(rows, true);
 }
 

@@ -90,6 +90,7 @@ pub fn config(profile: Profile) -> ProviderConfig {
         keep_alive: None,
         grant_idle_s: None,
         client_secret_ends: Vec::new(),
+        network: None,
         ca_file: None,
     }
 }

@@ -153,8 +153,12 @@ impl Members {
         let Some((name, field)) = self.left.into_iter().min_by_key(|(_, field)| field.node.at) else {
             return Ok(());
         };
-        if name == "client_secret" || name == "password" {
-            let member = if name == "password" { "password_file" } else { "client_secret_file" };
+        let file = [
+            ("client_secret", "client_secret_file"),
+            ("password", "password_file"),
+            ("proxy_password", "proxy_password_file"),
+        ];
+        if let Some((_, member)) = file.iter().find(|(secret, _)| *secret == name) {
             return Err(field.fault(format!(
                 "secrets never stand in a configuration; write it to a file and name that file as {member}"
             )));

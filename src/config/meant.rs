@@ -5,8 +5,8 @@
 
 use super::account::AccountForm;
 use super::json::{Fault, Read, below};
-use super::{Config, ProviderConfig};
-use crate::model::{Account, AccountLimits, Classic, Security, Server, TokenSource};
+use super::{Config, Profile, ProviderConfig};
+use crate::model::{Account, AccountLimits, Classic, FirstFetch, Security, Server, TokenSource};
 
 /// Whose account it is, and what of it stands already.
 pub(super) struct Frame<'a> {
@@ -71,7 +71,7 @@ impl AccountForm {
             self.app_only_holds(config)?;
         }
         let defaults = &config.defaults;
-        Ok(Account {
+        let account = Account {
             id: frame.id.to_owned(),
             owner: frame.owner.to_owned(),
             realm: frame.realm.to_owned(),
@@ -79,7 +79,7 @@ impl AccountForm {
             source,
             server: Server { host, port, security: self.security.unwrap_or(Security::Implicit) },
             user: self.user.clone(),
-            sign_in: self.sign_in.clone(),
+            sign_in: self.signer(config),
             app_only,
             enabled: self.enabled.unwrap_or(true),
             delete: self.delete.unwrap_or(defaults.delete),
@@ -91,7 +91,33 @@ impl AccountForm {
             },
             interval_s: self.interval_s.unwrap_or(defaults.interval_s),
             pipelining: self.pipelining.unwrap_or(defaults.pipelining),
-        })
+        };
+        self.nothing_hides_new_mail(config, &account)?;
+        Ok(account)
+    }
+
+    /// Google lists the 250 oldest messages that nobody has fetched yet (PROTOCOL.md C.2): what a first fetch leaves
+    /// out would stand before all later mail for ever, and fetching it only to drop it may delete it there.
+    fn nothing_hides_new_mail(&self, config: &Config, account: &Account) -> Read<()> {
+        let profile =
+            account.provider().and_then(|id| config.providers.get(id)).map(|provider| provider.profile);
+        let recent = Profile::Google.in_recent_mode(&account.user).is_some();
+        if profile != Some(Profile::Google) || recent || account.first_fetch == FirstFetch::All {
+            return Ok(());
+        }
+        Err(self.fault(
+            "first_fetch",
+            "must be \"all\" at Google, which lists its oldest messages until they are fetched, so that those left \
+             out would hide all later ones. To begin with new mail choose \"Enable POP for mail that arrives from now \
+             on\" in Gmail's settings",
+        ))
+    }
+
+    /// Who signs in, if not `user` as it is.
+    fn signer(&self, config: &Config) -> Option<String> {
+        let profile = || Some(config.providers.get(self.provider.as_ref()?)?.profile);
+        let named = || profile()?.in_recent_mode(&self.user).map(str::to_owned);
+        self.sign_in.clone().or_else(named)
     }
 
     /// PROTOCOL.md A.10: a provider that gives an application tokens of its own, and at Microsoft one tenant.
@@ -196,7 +222,7 @@ impl AccountForm {
             source,
             server,
             user: self.user.clone(),
-            sign_in: self.sign_in.clone(),
+            sign_in: self.signer(config),
             app_only: kept.is_some_and(|kept| kept.app_only),
             enabled: self.enabled.unwrap_or(true),
             delete,
@@ -206,6 +232,7 @@ impl AccountForm {
             pipelining: kept.map_or(defaults.pipelining, |kept| kept.pipelining),
         };
         self.refuse_what_is_the_operators(&account)?;
+        self.nothing_hides_new_mail(config, &account)?;
         if account.app_only {
             self.refuse_another_mailbox(&account, kept)?;
         }

@@ -16,6 +16,7 @@ mod credentials;
 mod field;
 mod json;
 mod meant;
+mod network;
 mod notices;
 mod profile;
 mod provider;
@@ -27,6 +28,7 @@ pub mod words;
 pub use account::{AccountForm, to_json};
 pub use act::Act;
 pub use credentials::CertificateFiles;
+pub use network::{Network, Prefer, Proxy, ProxyKind, ProxyLogin};
 pub use notices::{Digest, NoticeRules};
 pub use profile::{Cloud, Profile};
 pub use provider::PERSONAL_TENANT;
@@ -52,8 +54,10 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Trust the system's roots at all.
     pub system_roots: bool,
-    /// For HTTPS to providers; `None`: direct.
-    pub proxy: Option<String>,
+    /// For HTTPS to providers without a `network` of their own; `None`: as `network` says.
+    pub proxy: Option<Proxy>,
+    /// How every peer is reached, unless its provider says otherwise.
+    pub network: Network,
     pub limits: Limits,
     pub timeouts: Timeouts,
     pub defaults: AccountDefaults,
@@ -183,6 +187,8 @@ pub struct ProviderConfig {
     pub keep_alive: Option<bool>,
     /// So long a grant lives unused; 0: no such end is known.
     pub grant_idle_s: Option<u32>,
+    /// How its servers are reached; `None`: as all others are.
+    pub network: Option<Network>,
     /// Trusted for this provider's HTTPS and POP3S besides the system's roots.
     pub ca_file: Option<PathBuf>,
 }

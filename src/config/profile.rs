@@ -57,6 +57,22 @@ impl Profile {
         }
     }
 
+    /// What may stand before the mailbox's name in `user`: it says how the mailbox is listed, not whose it is
+    /// (PROTOCOL.md C.2).
+    fn listing_prefix(self) -> Option<&'static str> {
+        match self {
+            Profile::Google => Some("recent:"),
+            _ => None,
+        }
+    }
+
+    /// The mailbox's own name, where `user` asks for the mail of the last days, whoever fetched it already.
+    pub fn in_recent_mode(self, user: &str) -> Option<&str> {
+        let prefix = self.listing_prefix()?;
+        let (start, name) = user.split_at_checked(prefix.len())?;
+        start.eq_ignore_ascii_case(prefix).then_some(name).filter(|name| !name.is_empty())
+    }
+
     pub fn is_microsoft(self) -> bool {
         matches!(self, Profile::Microsoft365 | Profile::Outlook)
     }

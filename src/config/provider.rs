@@ -4,7 +4,7 @@
 use super::account::realm_name;
 use super::field::{Field, Members};
 use super::json::Read;
-use super::{Cloud, Profile, ProviderConfig, credentials, words};
+use super::{Cloud, Profile, ProviderConfig, credentials, network, words};
 use crate::model::DEFAULT_REALM;
 
 pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
@@ -48,6 +48,7 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         login_delay_s: members.take("login_delay_s").map(|field| field.whole32(0..=86_400)).transpose()?,
         keep_alive: boolean(&mut members, "keep_alive")?,
         grant_idle_s: members.take("grant_idle_s").map(|field| field.whole32(0..=315_360_000)).transpose()?,
+        network: members.take("network").map(network::network).transpose()?,
         ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         profile,
         cloud,

@@ -12,7 +12,7 @@ use super::field::Field;
 use super::json::{self, Fault, Read, Value};
 use super::meant::Frame;
 use super::verb::{self, Verb};
-use super::{Config, ProviderConfig, Realm, notices, provider, sections, words};
+use super::{Config, ProviderConfig, Realm, network, notices, provider, sections, words};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, Actor, DEFAULT_REALM};
 
@@ -178,7 +178,8 @@ fn read(json: &str) -> Read<Config> {
         delete_grace_s: sections::whole(&mut members, "delete_grace_s", 0..=365 * 86_400, 86_400)?,
         ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         system_roots: sections::boolean(&mut members, "system_roots", true)?,
-        proxy: members.take("proxy").map(|field| sections::proxy(&field)).transpose()?,
+        proxy: None,
+        network: members.take("network").map(network::network).transpose()?.unwrap_or_default(),
         limits: sections::limits(members.take("limits"))?,
         timeouts: sections::timeouts(members.take("timeouts"))?,
         defaults: sections::defaults(members.take("defaults"))?,
@@ -190,6 +191,12 @@ fn read(json: &str) -> Read<Config> {
         password_files: BTreeMap::new(),
         servers: sections::servers(members.take("servers"))?,
     };
+    if let Some(field) = members.take("proxy") {
+        config.proxy = Some(network::proxy(&field)?);
+        if config.network.proxy.is_some() {
+            return Err(field.fault("network.proxy is for HTTPS too; name one of the two"));
+        }
+    }
     if let Some(field) = members.take("accounts") {
         let (accounts, password_files) = accounts(field, &config)?;
         config.accounts = Some(accounts);

@@ -28,20 +28,6 @@ pub(super) fn keys(field: Field) -> Read<Vec<PathBuf>> {
     if keys.is_empty() { Err(none) } else { Ok(keys) }
 }
 
-pub(super) fn proxy(field: &Field) -> Read<String> {
-    let text = field.text()?;
-    let url = url::Url::parse(text)
-        .ok()
-        .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h"));
-    let Some(url) = url else {
-        return Err(field.fault("expected a URL such as http://proxy.example.com:3128"));
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(field.fault("a proxy's user name and password never stand in a configuration"));
-    }
-    Ok(text.to_owned())
-}
-
 pub(super) fn limits(field: Option<Field>) -> Read<Limits> {
     let mut limits = Limits {
         sessions: 16,

@@ -28,23 +28,26 @@ const LONG_PATIENCE_S: u64 = 2 * 3600;
 
 /// The breakers of one server as they stood before connecting.
 pub struct Gate {
-    places: [(Family, String); 2],
-    found: [Option<Breaker>; 2],
+    places: [(Family, String); 3],
+    found: [Option<Breaker>; 3],
 }
 
 impl Gate {
     pub async fn of(call: &Call, server: &Server) -> Result<Gate> {
         let place = |family: Family| (family, format!("{}:{} {}", server.host, server.port, family.name()));
-        let places = [place(Family::V4), place(Family::V6)];
+        let places = [Family::V4, Family::V6, Family::Proxy].map(place);
         let names = places.clone();
         let found = call
-            .with_store(move |store| Ok([store.breaker(&names[0].1)?, store.breaker(&names[1].1)?]))
+            .with_store(move |store| {
+                let [v4, v6, proxy] = names;
+                Ok([store.breaker(&v4.1)?, store.breaker(&v6.1)?, store.breaker(&proxy.1)?])
+            })
             .await?;
         Ok(Gate { places, found })
     }
 
     fn breaker(&self, family: Family) -> (&str, Option<Breaker>) {
-        let at = usize::from(self.places[0].0 != family);
+        let at = self.places.iter().position(|(one, _)| *one == family).unwrap_or_default();
         (&self.places[at].1, self.found[at])
     }
 

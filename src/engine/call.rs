@@ -66,7 +66,8 @@ impl Call {
     pub fn https(&self, provider: &Provider) -> Result<Https> {
         let limit = Duration::from_secs(self.settings.config.timeouts.https_s.into());
         let tls = self.settings.tls_of_provider(&provider.id)?;
-        Https::new(&tls, self.names.clone(), self.settings.config.proxy.as_deref(), limit)
+        let route = self.settings.routes.of_provider(&provider.id).clone();
+        Ok(Https::new(&tls, self.names.clone(), route, limit))
     }
 }
 

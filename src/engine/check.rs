@@ -15,7 +15,7 @@ use super::grant::{self, Access};
 use super::login;
 use super::visit::{LEASE_S, Visit};
 use crate::error::{Error, Result, Status};
-use crate::model::{Classic, TokenSource};
+use crate::model::{Classic, TokenSource, UnixTime};
 use crate::oauth::diagnosis;
 use crate::pop3::Command;
 use crate::store::{AccountRow, Lease, LeaseName, StoredPassword};
@@ -118,7 +118,8 @@ async fn reach_and_list(visit: &mut Visit, course: &mut Course) -> Option<(crate
     };
     let stream = course.step(StepName::Tcp, dialled).await?;
     let secured = async {
-        let connection = login::secure(&call, &row, stream).await?;
+        let secured = login::secure(&call, &row, stream).await;
+        let connection = secured.map_err(|error| by_history(&row, error))?;
         let version = connection.wire.tls_version().to_owned();
         Ok((connection, version))
     };
@@ -156,9 +157,12 @@ async fn reach_and_list(visit: &mut Visit, course: &mut Course) -> Option<(crate
 }
 
 async fn look_up(call: &Call, row: &AccountRow) -> Result<((), String)> {
-    let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
-    let found = call.names.look_up(&row.account.server.host);
-    let found = call.deadline.within(limit, "the name look-up", found).await;
+    let peer = login::peer(call, row);
+    if let Some(proxy) = peer.route.network.proxy.as_ref().filter(|proxy| peer.is_resolved_by(proxy)) {
+        return Ok(((), format!("left to the proxy {}", proxy.text())));
+    }
+    let found = call.names.look_up(peer.host);
+    let found = call.deadline.within(peer.limit, "the name look-up", found).await;
     let addresses = found.map_err(|error| by_history(row, error))?;
     let texts: Vec<String> = addresses.iter().take(4).map(ToString::to_string).collect();
     Ok(((), texts.join(" ")))
@@ -170,6 +174,27 @@ fn by_history(row: &AccountRow, error: Error) -> Error {
         return Error { status: Status::Config, ..error };
     }
     error
+}
+
+/// Where somebody tried to sign in and was refused, the reason is what must be mended: an owner cannot do it before an
+/// administrator agreed, or as somebody else.
+fn by_last_sign_in(row: &AccountRow, now: UnixTime, error: Error) -> Error {
+    let last = row.state.failed_sign_in.as_ref();
+    let last = last.filter(|last| row.account.provider() == Some(&last.provider));
+    let last = last.filter(|last| last.until.is_none_or(|until| now <= until));
+    let told = last
+        .and_then(|last| Some((last, Status::from_code(last.status)?, diagnosis::known_cause(&last.cause)?)));
+    let Some((last, status, cause)) = told.filter(|_| error.cause == "consent.none") else {
+        return error;
+    };
+    let (what, again) = match status {
+        Status::Confirm => ("a sign-in waits for the owner's yes", ""),
+        Status::Consent => ("nobody is signed in, and the last sign-in failed", ""),
+        _ => ("nobody is signed in, and the last sign-in failed", " Then the owner signs in again."),
+    };
+    Error::new(status, cause, format!("{what}: {}", last.message))
+        .provider_code(last.provider_code.clone())
+        .advice(format!("{}{again}", last.advice))
 }
 
 /// What the log-in shows.
@@ -190,13 +215,16 @@ async fn proven(visit: &Visit) -> Result<(Proven, String)> {
 /// A token, and the proof that the next one can be had too.
 async fn proven_token(visit: &Visit) -> Result<(Access, String)> {
     let (call, row) = (&visit.call, &visit.row);
-    let mut access = grant::access(call, row).await?;
+    let mut access =
+        grant::access(call, row).await.map_err(|error| by_last_sign_in(row, call.now(), error))?;
     if call.now().saturating_sub(access.obtained_at) > RENEWED_LATELY_S
         && let Some(renewed) = grant::renew_after_refusal(call, row, &access).await?
     {
         access = renewed;
     }
+    // What the application's own token is kept with names no permission: only the log-in shows it.
     if let Some(provider) = &visit.provider
+        && !row.account.app_only
         && !access.scope.is_empty()
         && !provider.grants_pop(&access.scope)
     {

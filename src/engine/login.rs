@@ -5,15 +5,14 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::breaker::Gate;
 use super::call::Call;
 use super::deadline::Deadline;
 use super::line::Line;
 use crate::error::{Error, Result, Status};
 use crate::model::{Security, Server};
-use crate::net::dial::Family;
+use crate::net::dial::{Family, Peer};
+use crate::net::socket::Socket;
 use crate::net::tls;
 use crate::net::wire::Wire;
 use crate::oauth::provider::{MechanismRule, Provider};
@@ -53,7 +52,7 @@ pub async fn connect(call: &Call, row: &AccountRow) -> Result<Connection> {
 
 /// A socket, and the breakers it passed.
 pub struct Dialled {
-    stream: TcpStream,
+    stream: Socket,
     gate: Gate,
     family: Family,
 }
@@ -63,15 +62,26 @@ pub async fn dial(call: &Call, row: &AccountRow) -> Result<Dialled> {
     call.settings.tls_of_account(&row.account)?;
     let server = &row.account.server;
     let gate = Gate::of(call, server).await?;
-    let limit = Duration::from_secs(call.settings.config.timeouts.connect_s.into());
-    let reach = call.settings.reach_of_account(&row.account);
     let is_shut = |family| gate.is_shut(family, call.now());
-    let found = call.names.connect(&server.host, server.port, reach, limit, is_shut);
+    let peer = peer(call, row);
+    let found = call.names.connect(&peer, is_shut);
     let Some((stream, family)) = call.deadline.bound(found).await? else {
         return Err(gate.shut(call.now()));
     };
     gate.enter(call, family).await?;
     Ok(Dialled { stream, gate, family })
+}
+
+/// The account's server, and how it is reached.
+pub fn peer<'a>(call: &'a Call, row: &'a AccountRow) -> Peer<'a> {
+    let server = &row.account.server;
+    Peer {
+        host: &server.host,
+        port: server.port,
+        reach: call.settings.reach_of_account(&row.account),
+        route: call.settings.routes.of_account(&row.account),
+        limit: Duration::from_secs(call.settings.config.timeouts.connect_s.into()),
+    }
 }
 
 /// TLS over it: at once, or after what must be said in clear to have it.
@@ -105,7 +115,7 @@ pub async fn secure(call: &Call, row: &AccountRow, dialled: Dialled) -> Result<C
         login: Duration::from_secs(timeouts.login_s.into()),
     };
     if server.security == Security::Stls {
-        connection.greeting(server).await?;
+        connection.greeting(server).await.map_err(silent_in_clear)?;
         connection.capabilities = connection.ask_capabilities().await?;
         connection.start_tls(server).await?;
         let secure = connection.wire.upgrade(&config, &server.host, limits);
@@ -304,6 +314,17 @@ impl Said {
             }
         })
     }
+}
+
+/// A port that begins with TLS waits for us as we wait for its greeting.
+fn silent_in_clear(error: Error) -> Error {
+    if error.cause != "timeout.reply" {
+        return error;
+    }
+    error.advice(
+        "A port that says nothing in clear most often wants TLS from the first byte (995): set the account's security \
+         to implicit, or name the port of STLS (110). If it is right, multipop tries again later.",
+    )
 }
 
 pub fn out_of_step() -> Error {

@@ -26,6 +26,7 @@ pub mod policy;
 pub mod pump;
 pub mod received;
 pub mod retrieve;
+mod routes;
 pub mod settings;
 pub mod settle;
 pub mod sign_in;

@@ -22,8 +22,12 @@ impl Visit {
         self.row.state.delete_older_from.is_some_and(|from| from <= self.call.now())
     }
 
-    /// The age from which the present policy deletes; `None` is never.
+    /// The age from which the present policy deletes; `None` is never. Mail listed for several readers is nobody's to
+    /// delete (PROTOCOL.md C.2).
     pub fn delete_age_s(&self) -> Option<u64> {
+        if self.in_recent_mode().is_some() {
+            return None;
+        }
         if self.call.settings.config.always_delete {
             return Some(0);
         }

@@ -14,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 use super::discovery::Discovered;
 use super::files::Named;
 use super::line::Line;
+use super::routes::Routes;
 use crate::config::words::server_text;
 use crate::config::{Config, ProviderConfig};
 use crate::error::{Error, Result, Status};
@@ -29,6 +30,7 @@ use crate::store::sqlite::SqliteStore;
 pub struct Settings {
     pub config: Config,
     pub names: NameService,
+    pub routes: Routes,
     providers: HashMap<String, Arc<Provider>>,
     provider_tls: HashMap<String, Arc<ClientConfig>>,
     /// Of providers that are found by their issuer.
@@ -73,8 +75,12 @@ impl Settings {
             Err(e) if has_other_accounts(&config) => return Err(named("ca_file", e)),
             Err(_) => None,
         };
+        let routes = Routes::prove(&config, account_tls.as_ref(), &provider_tls, |password| {
+            digest.add("proxy password", password.expose().as_bytes());
+        })?;
         Ok(Settings {
             names,
+            routes,
             providers,
             provider_tls,
             discovered,

@@ -123,7 +123,8 @@ impl Visit {
     /// Another name signed in than the one that goes into `user=` (PROTOCOL.md B.4).
     fn is_shared(&self) -> bool {
         let account = &self.row.account;
+        let mailbox = self.in_recent_mode().unwrap_or(&account.user);
         let signed_in = self.row.state.identity.as_ref().and_then(|identity| identity.name.as_deref());
-        !signed_in.unwrap_or(account.sign_in_name()).eq_ignore_ascii_case(&account.user)
+        !signed_in.unwrap_or(account.sign_in_name()).eq_ignore_ascii_case(mailbox)
     }
 }

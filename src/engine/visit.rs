@@ -188,10 +188,18 @@ impl Visit {
         mailbox.collect().await
     }
 
-    /// RETR followed by QUIT pops a message for good.
+    /// RETR followed by QUIT pops a message for good. In recent mode it stays listed all the same.
     pub fn retr_is_final(&self, capabilities: &Capabilities) -> bool {
+        if self.in_recent_mode().is_some() {
+            return false;
+        }
         self.provider.as_ref().is_some_and(|provider| provider.retr_is_final)
             || capabilities.expire_days == Some(0)
+    }
+
+    /// The mailbox's name, where its user asks for the last days' mail, whoever fetched it already.
+    pub fn in_recent_mode(&self) -> Option<&str> {
+        self.provider.as_ref()?.profile.in_recent_mode(&self.row.account.user)
     }
 
     /// Three visits in a row that ended with the process, and no message to blame: not again today.

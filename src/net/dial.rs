@@ -1,15 +1,21 @@
 //! From a host name to a connected socket. Names are resolved without blocking a thread.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::address;
+use super::proxy::{self, Target, Unproxied};
+use super::route::{Route, Unconnected};
+use super::socket::Socket;
+use super::{address, tls};
+use crate::config::{Proxy, ProxyKind};
 use crate::error::{Error, Result, Status};
 
 /// The system's resolver configuration, read at `configure`.
@@ -59,6 +65,8 @@ pub enum Reach {
 pub enum Family {
     V4,
     V6,
+    /// The peer sees a proxy's address, of whatever family.
+    Proxy,
 }
 
 impl Family {
@@ -73,6 +81,7 @@ impl Family {
         match self {
             Family::V4 => "ipv4",
             Family::V6 => "ipv6",
+            Family::Proxy => "proxy",
         }
     }
 }
@@ -109,46 +118,140 @@ impl Names {
     /// changes nothing.
     pub async fn connect(
         &self,
-        host: &str,
-        port: u16,
-        reach: Reach,
-        limit: Duration,
+        peer: &Peer<'_>,
         is_shut: impl Fn(Family) -> bool,
-    ) -> Result<Option<(TcpStream, Family)>> {
-        let mut last = String::new();
-        let mut addresses = self.look_up(host).await?;
-        addresses.retain(|address| reach == Reach::Anywhere || address::is_public(*address));
+    ) -> Result<Option<(Socket, Family)>> {
+        if let Some(proxy) = &peer.route.network.proxy {
+            if is_shut(Family::Proxy) {
+                return Ok(None);
+            }
+            return Ok(Some((self.by_proxy(peer, proxy).await?, Family::Proxy)));
+        }
+        let mut addresses = peer.route.order(peer.host, self.judged(peer).await?)?;
+        addresses.retain(|address| !is_shut(Family::of(*address)));
         if addresses.is_empty() {
-            // Which address it was is not for whoever chose the name.
-            let what = format!("{host} is no server of the public Internet");
-            return Err(Error::new(Status::Config, "config.server_private", what).advice(
-                "Name a public mail server, or ask the operator to list this one in `servers` of the configuration.",
-            ));
-        }
-        for address in addresses {
-            let family = Family::of(address);
-            if is_shut(family) {
-                continue;
-            }
-            let target = SocketAddr::new(address, port);
-            match timeout(limit, TcpStream::connect(target)).await {
-                Ok(Ok(stream)) => {
-                    // Commands are small and each waits for its reply.
-                    let _ = stream.set_nodelay(true);
-                    return Ok(Some((stream, family)));
-                }
-                Ok(Err(e)) => last = format!("{target}: {e}"),
-                Err(_) => last = format!("{target}: no answer within {} s", limit.as_secs()),
-            }
-        }
-        if last.is_empty() {
             return Ok(None);
         }
-        Err(Error::new(
-            Status::Transient,
-            "connect.failed",
-            format!("no connection to {host}:{port}: {last}"),
-        )
-        .advice("Check that the server runs and that no firewall stands between."))
+        let stream = race(peer.route, addresses, peer.port, peer.limit).await.map_err(|why| match why {
+            Unconnected::Peer(words) => unconnected(peer, &words),
+            Unconnected::Source(error) => error,
+        })?;
+        let family = stream.peer_addr().map_or(Family::V4, |address| Family::of(address.ip()));
+        Ok(Some((Box::new(stream), family)))
     }
+
+    /// The peer's addresses, those that are out of reach left out.
+    async fn judged(&self, peer: &Peer<'_>) -> Result<Vec<IpAddr>> {
+        let mut addresses = self.look_up(peer.host).await?;
+        addresses.retain(|address| peer.reach == Reach::Anywhere || address::is_public(*address));
+        if !addresses.is_empty() {
+            return Ok(addresses);
+        }
+        // Which address it was is not for whoever chose the name.
+        let what = format!("{} is no server of the public Internet", peer.host);
+        Err(Error::new(Status::Config, "config.server_private", what).advice(
+            "Name a public mail server, or ask the operator to list this one in `servers` of the configuration.",
+        ))
+    }
+
+    /// A proxy that resolves names is given the name, unless the address must be judged: then it is given that.
+    async fn by_proxy(&self, peer: &Peer<'_>, proxy: &Proxy) -> Result<Socket> {
+        let targets = if peer.is_resolved_by(proxy) {
+            vec![Target::Name(peer.host.to_owned(), peer.port)]
+        } else {
+            let addresses = self.judged(peer).await?;
+            addresses.into_iter().map(|ip| Target::Address(SocketAddr::new(ip, peer.port))).collect()
+        };
+        let mut last = String::new();
+        for target in targets {
+            let socket = self.to_proxy(peer, proxy).await?;
+            match timeout(peer.limit, proxy::through(socket, peer.route, proxy, &target)).await {
+                Ok(Ok(socket)) => return Ok(socket),
+                Ok(Err(Unproxied::Peer(words))) => last = words,
+                Ok(Err(Unproxied::Proxy(error))) => return Err(error),
+                Err(_) => return Err(proxy::no_answer(proxy, &target.text(), peer.limit.as_secs())),
+            }
+        }
+        Err(unconnected(peer, &last))
+    }
+
+    async fn to_proxy(&self, peer: &Peer<'_>, proxy: &Proxy) -> Result<Socket> {
+        let unreachable = |e: Error| proxy::unreachable(proxy, &e.message);
+        let addresses = self.look_up(&proxy.host).await.map_err(unreachable)?;
+        let addresses = peer.route.order(&proxy.host, addresses)?;
+        let stream = race(peer.route, addresses, proxy.port, peer.limit).await.map_err(|why| match why {
+            Unconnected::Peer(words) => proxy::unreachable(proxy, &words),
+            Unconnected::Source(error) => error,
+        })?;
+        let socket: Socket = Box::new(stream);
+        let Some(tls) = peer.route.proxy_tls.as_ref().filter(|_| proxy.kind == ProxyKind::Https) else {
+            return Ok(socket);
+        };
+        match timeout(peer.limit, tls::secure(tls, &proxy.host, socket)).await {
+            Ok(secured) => Ok(Box::new(secured.map_err(unreachable)?)),
+            Err(_) => Err(proxy::unreachable(proxy, "no TLS handshake in time")),
+        }
+    }
+}
+
+/// Whom to connect to, and how.
+pub struct Peer<'a> {
+    pub host: &'a str,
+    pub port: u16,
+    pub reach: Reach,
+    pub route: &'a Arc<Route>,
+    /// For each address.
+    pub limit: Duration,
+}
+
+impl Peer<'_> {
+    /// Whether its name is resolved elsewhere, not here.
+    pub fn is_resolved_by(&self, proxy: &Proxy) -> bool {
+        let is_literal = self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        proxy.kind != ProxyKind::Socks5 && self.reach == Reach::Anywhere && !is_literal
+    }
+}
+
+/// So long an address is waited for before the next one is tried beside it (RFC 8305 §5).
+const NEXT_AFTER: Duration = Duration::from_millis(250);
+
+/// The first connection that stands; those begun beside it end with this future.
+async fn race(
+    route: &Arc<Route>,
+    addresses: Vec<IpAddr>,
+    port: u16,
+    limit: Duration,
+) -> std::result::Result<TcpStream, Unconnected> {
+    let mut waiting = addresses.into_iter();
+    let mut attempts = JoinSet::new();
+    let mut last = Unconnected::Peer("it has no address".to_owned());
+    loop {
+        if let Some(address) = waiting.next() {
+            let (route, target) = (route.clone(), SocketAddr::new(address, port));
+            attempts.spawn(async move {
+                match timeout(limit, route.connect(target)).await {
+                    Ok(connected) => connected,
+                    Err(_) => {
+                        Err(Unconnected::Peer(format!("{target}: no answer within {} s", limit.as_secs())))
+                    }
+                }
+            });
+        }
+        let is_last = waiting.len() == 0;
+        tokio::select! {
+            ended = attempts.join_next() => match ended {
+                Some(Ok(Ok(stream))) => return Ok(stream),
+                Some(Ok(Err(why))) => last = why,
+                Some(Err(e)) => last = Unconnected::Source(Error::bug(format!("a connection's attempt: {e}"))),
+                None => return Err(last),
+            },
+            () = tokio::time::sleep(NEXT_AFTER), if !is_last => {}
+        }
+    }
+}
+
+fn unconnected(peer: &Peer<'_>, why: &str) -> Error {
+    let (host, port) = (peer.host, peer.port);
+    Error::new(Status::Transient, "connect.failed", format!("no connection to {host}:{port}: {why}"))
+        .advice("Check that the server runs and that no firewall stands between.")
 }

@@ -5,5 +5,8 @@
 mod address;
 pub mod dial;
 pub mod https;
+mod proxy;
+pub mod route;
+pub mod socket;
 pub mod tls;
 pub mod wire;

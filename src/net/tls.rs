@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::socket::Socket;
 use crate::error::{Error, Result, Status};
 
 /// Where distributions keep the bundle of trusted roots. Read by path, never named by the environment.
@@ -60,11 +60,7 @@ pub fn client(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Resul
 }
 
 /// Secures a connected stream for `host`, which the certificate must name.
-pub async fn secure(
-    config: &Arc<ClientConfig>,
-    host: &str,
-    stream: TcpStream,
-) -> Result<TlsStream<TcpStream>> {
+pub async fn secure(config: &Arc<ClientConfig>, host: &str, stream: Socket) -> Result<TlsStream<Socket>> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| {
         Error::new(
             Status::Config,
@@ -76,7 +72,7 @@ pub async fn secure(
 }
 
 /// The version as the `Received:` line and the message name it.
-pub fn version(stream: &TlsStream<TcpStream>) -> &'static str {
+pub fn version(stream: &TlsStream<Socket>) -> &'static str {
     match stream.get_ref().1.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
@@ -102,13 +98,14 @@ fn diagnose(host: &str, error: &std::io::Error) -> Error {
                 "Check this machine's clock.",
             )
         }
-        Some(rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. })) => {
-            certificate(
-                "tls.wrong_name",
-                format!("the certificate is not for {host}"),
-                "Check the server's name in the account; if it is right, somebody else answers there.",
-            )
-        }
+        Some(rustls::Error::InvalidCertificate(
+            name @ (C::NotValidForName | C::NotValidForNameContext { .. }),
+        )) => certificate(
+            "tls.wrong_name",
+            format!("the certificate is not for {host}{}", names_instead(name)),
+            "Check the server's name in the account; if it is right, the mail server's operator must install a \
+             certificate that holds it, or somebody else answers there.",
+        ),
         Some(rustls::Error::InvalidCertificate(C::UnknownIssuer)) => certificate(
             "tls.unknown_issuer",
             format!("the certificate of {host} comes from an authority that is not trusted here"),
@@ -133,4 +130,15 @@ fn diagnose(host: &str, error: &std::io::Error) -> Error {
             "multipop tries again later. If it stays so, check that the port speaks TLS from the first byte.",
         ),
     }
+}
+
+/// The first names a certificate does hold: most often the one that should have been configured.
+fn names_instead(error: &rustls::CertificateError) -> String {
+    let rustls::CertificateError::NotValidForNameContext { presented, .. } = error else {
+        return String::new();
+    };
+    // As rustls tells them: `DnsName("pop.example.com")`.
+    let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).chars().take(100).collect();
+    let names: Vec<String> = presented.iter().take(3).map(bare).collect();
+    if names.is_empty() { String::new() } else { format!(" but for {}", names.join(", ")) }
 }

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::socket::Socket;
 use super::tls;
 use crate::error::{Error, Result, Status};
 use crate::pop3::{Command, Cut, Event, Greeting, Limits, Misuse, Session};
@@ -38,20 +38,20 @@ pub struct Wire {
 }
 
 enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
     /// Between STLS and the handshake.
     None,
 }
 
 impl Wire {
     /// TLS from the first byte.
-    pub fn secured(stream: TlsStream<TcpStream>, limits: Limits) -> Wire {
+    pub fn secured(stream: TlsStream<Socket>, limits: Limits) -> Wire {
         Wire::new(Stream::Tls(Box::new(stream)), Session::new(true, Greeting::Expected, limits))
     }
 
     /// In clear, only to say STLS.
-    pub fn plain(stream: TcpStream, limits: Limits) -> Wire {
+    pub fn plain(stream: Socket, limits: Limits) -> Wire {
         Wire::new(Stream::Plain(stream), Session::new(false, Greeting::Expected, limits))
     }
 

@@ -79,6 +79,10 @@ pub fn read(provider: &Provider, answer: &HttpAnswer) -> Result<Provider> {
     if provider.revocation_endpoint.is_none() {
         provider.revocation_endpoint = found("revocation_endpoint")?;
     }
+    if provider.device_endpoint.is_none() {
+        // RFC 8628 §4
+        provider.device_endpoint = found("device_authorization_endpoint")?;
+    }
     if !provider.authentication_stated {
         let methods = list(&members, "token_endpoint_auth_methods_supported")?;
         provider.client_authentication = authentication(methods.as_deref(), &provider)?;

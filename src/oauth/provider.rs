@@ -24,9 +24,9 @@ pub struct Provider {
     /// The same.
     pub token_endpoint: Option<Url>,
     pub admin_consent_endpoint: Option<Url>,
-    /// RFC 7009; Microsoft has none.
+    /// RFC 7009; Microsoft has none. Found by the metadata too.
     pub revocation_endpoint: Option<Url>,
-    /// RFC 8628
+    /// RFC 8628; found by the metadata too.
     pub device_endpoint: Option<Url>,
     pub device_flow: DeviceFlow,
     /// `None`: an application gets no token of its own there.

@@ -131,8 +131,10 @@ struct Rules<'a> {
 impl Rules<'_> {
     fn broken<T>(&self, member: &str, why: impl AsRef<str>) -> Result<T> {
         let message = format!("providers.{}.{member}: {}", self.config.id, why.as_ref());
-        Err(Error::new(Status::Config, "config.provider", message)
-            .advice("The operator must mend this member of the configuration."))
+        Err(Error::new(Status::Config, "config.provider", message).advice(format!(
+            "The operator must mend providers.{}.{member} in the configuration.",
+            self.config.id
+        )))
     }
 
     fn choice<T: Copy>(

@@ -244,12 +244,7 @@ async fn finish(call: &Call, session: [u8; 32], request: &CallbackRequest<'_>) -
     };
     let answered = conclude(call, &consent, &callback, now).await;
     answered.log(&consent.account);
-    let remembered = answered.to_text();
-    let kept = call.with_store(move |store| store.answer_consent(&state, &remembered)).await;
-    if let Err(error) = kept {
-        // Only a repetition of the same callback would have read it.
-        Line::new("consent_answer_lost").field("error", &error).warn();
-    }
+    settle::remember(call, &consent, &answered).await;
     answered
 }
 

@@ -17,7 +17,7 @@ use crate::engine::call::Call;
 use crate::error::Result;
 use crate::model::UnixTime;
 use crate::oauth::provider::Provider;
-use crate::store::{About, AccountRow, Idle, Incident, Needs, Trouble};
+use crate::store::{About, AccountRow, Idle, Incident, Needs, SERVER, Trouble};
 
 /// So long whoever asked has to send it, before another is given it.
 const LEASE_S: u32 = 300;
@@ -248,16 +248,37 @@ impl<'a> Asked<'a> {
             let incident = self.incident_of(trouble);
             trouble.needs == Needs::User && incident.is_some_and(|one| one.held_until > self.now)
         };
+        let shown: Result<Vec<Trouble>> =
+            self.troubles.iter().filter(is_shown).map(|one| self.named(one)).collect();
         let digest = Digest {
             at: self.now,
-            troubles: self.troubles.iter().filter(is_shown).cloned().collect(),
-            incidents: self.call.store.incidents(since)?,
+            troubles: shown?,
+            incidents: self.call.store.incidents(since)?.into_iter().map(|one| self.of_server(one)).collect(),
             held: self.troubles.iter().filter(is_held).map(|trouble| trouble.accounts).sum(),
             ends: self.forecasts()?.iter().filter_map(ends).collect(),
             recovered: self.call.store.healed_since(since)?,
         };
         let is_due = digest.says_something() || self.rules().digest == config::Digest::Always;
         Ok(is_due.then(|| Matter::Digest { day, digest: Box::new(digest) }))
+    }
+
+    /// With the mail server's name in place of what stands for it in the store.
+    fn named(&self, trouble: &Trouble) -> Result<Trouble> {
+        let mut named = trouble.clone();
+        if trouble.provider.starts_with(SERVER)
+            && let Some(sample) = self.call.store.account_at(trouble.sample)?
+        {
+            named.provider = sample.account.server.host;
+        }
+        Ok(named)
+    }
+
+    /// An incident that is over has no account any more that names its server.
+    fn of_server(&self, mut incident: Incident) -> Incident {
+        if incident.provider.starts_with(SERVER) {
+            incident.provider = "POP3".to_owned();
+        }
+        incident
     }
 
     fn notice(&self, matter: &Matter, id: &str) -> Result<Value> {
@@ -277,12 +298,14 @@ impl<'a> Asked<'a> {
                 texts::consent_ends(shown, end, page)
             }
             Matter::Incident { incident, trouble } => {
+                let trouble = &self.named(trouble)?;
                 of_trouble(&mut notice, trouble);
                 notice["since"] = json!(incident.begun_at);
                 notice["held_until"] = json!(incident.held_until);
                 texts::incident(incident, trouble, sample(trouble)?.as_ref())
             }
             Matter::Operator { trouble } => {
+                let trouble = &self.named(trouble)?;
                 of_trouble(&mut notice, trouble);
                 texts::operator_needed(trouble, sample(trouble)?.as_ref())
             }

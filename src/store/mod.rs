@@ -2,7 +2,8 @@
 //!
 //! One trait, so that the engine knows no database; one suite of tests runs over every backend. A store is opened
 //! in a call and closed before the call returns. All methods block on local I/O only and never on the network
-//! while a write transaction is open. Sealed columns are the store's own business: callers see clear records.
+//! while a write transaction is open. Sealed columns are the store's own business: callers see clear records. What
+//! tells of a person is sealed as secrets are; names of realms, servers and providers stand in clear.
 
 use std::collections::BTreeMap;
 
@@ -58,14 +59,17 @@ pub trait Store: Notices + Send + Sync {
         self.put_account_with(account, None, cap, now)
     }
 
-    /// Removes account, grant, ledger; its data key first. `Ok(false)` where it does not exist; `E_RIGHTS` for one
+    /// Removes account, grant, ledger; its data key first. Whoever works on it, in any process, writes nothing more,
+    /// not even to a later account of the same id. What somebody who reads holds up, as old pages of a log, is
+    /// finished by a later opening. `Ok(false)` where it does not exist; `E_RIGHTS` for one
     /// of the configuration. `forget_realm`: with the owner's last account goes what realm he belongs to. Never where
     /// he removes it himself, or he could leave the realm the operator named.
     fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool>;
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
 
-    /// In order of id.
+    /// In one total order, which is the store's own: pages bring every account once, and `after` need not be there any
+    /// more.
     fn accounts(&self, query: &AccountQuery) -> Result<Vec<AccountRow>>;
 
     /// The realm an owner belongs to, if he has one already.
@@ -184,7 +188,7 @@ mod schema;
 pub mod seal;
 pub mod sqlite;
 
-pub use notices::{About, Idle, Incident, Needs, Notices, TOLD_AGAIN_S, Told, Trouble};
+pub use notices::{About, Idle, Incident, Needs, Notices, SERVER, TOLD_AGAIN_S, Told, Trouble};
 pub use password::{PasswordState, StoredPassword};
 pub use records::*;
 pub use seal::KeyRing;

@@ -69,9 +69,13 @@ impl Needs {
     }
 }
 
+/// Before what stands for a mail server, where accounts have no provider.
+pub const SERVER: &str = "=";
+
 /// One cause at one provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
+    /// Its id; for a mail server a sign that names nobody: a sample knows the name.
     pub provider: String,
     pub cause: String,
     pub needs: Needs,

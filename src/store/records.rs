@@ -97,6 +97,8 @@ pub struct AccountState {
     /// The claims a re-authorisation must carry.
     pub claims: Option<String>,
     pub progress: Option<Progress>,
+    /// The last sign-in, where it failed or waits for the owner, and none has worked since.
+    pub failed_sign_in: Option<FailedSignIn>,
     /// The identity that binds this account from its first authorisation on.
     pub identity: Option<Identity>,
     /// A complete listing was gone through once: what the first fetch leaves out is left out.
@@ -116,6 +118,20 @@ pub struct AccountState {
     pub password: PasswordState,
     pub taken_total: u64,
     pub bytes_total: u64,
+}
+
+/// What a sign-in was told in place of a grant that works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedSignIn {
+    pub provider: String,
+    pub status: i32,
+    pub cause: String,
+    pub provider_code: String,
+    pub message: String,
+    pub advice: String,
+    /// The owner can say yes until then; none where only another sign-in helps.
+    pub until: Option<UnixTime>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +171,8 @@ pub struct Lease {
     pub fence: u64,
     /// How many leases in a row ended without clearing, this one not counted. Of a grant's always 0.
     pub attempts: u32,
+    /// Never another account's, not even one's of the same id.
+    pub(crate) row: i64,
     /// The open-file-description lock, where the backend has one.
     pub(crate) lock: Option<lease::ByteLock>,
 }

@@ -74,7 +74,9 @@ const WHEN: &str = "CREATE TABLE IF NOT EXISTS steps (number INTEGER PRIMARY KEY
 
 const STEPS: &[&str] = &[STEP_1];
 
-/// Secrets stand only in `data_key` and in columns named `sealed` or `answer`. Times are Unix seconds.
+/// What is secret or tells of a person stands, sealed, in `data_key`, `meant`, `state`, `sealed` and `answer` only; ids
+/// of accounts and owners are keyed hashes (`seal::Index`). Realms stand in clear, as servers and providers do: they
+/// name customers and machines. Times are Unix seconds.
 const STEP_1: &str = "
     -- Configurations that were applied; the highest number stands.
     CREATE TABLE configurations (
@@ -89,26 +91,37 @@ const STEP_1: &str = "
         since  INTEGER NOT NULL
     ) WITHOUT ROWID;
 
+    -- Where a data key stands it is overwritten when it is destroyed. No row is ever deleted and all are of one size,
+    -- for SQLite leaves copies behind where it moves rows between pages. Slot 0 is the store's own.
+    CREATE TABLE data_keys (
+        slot      INTEGER PRIMARY KEY,
+        used      INTEGER NOT NULL,
+        -- Of the account: drawn at creation, never used again.
+        number    BLOB NOT NULL,
+        key_id    BLOB NOT NULL,
+        data_key  BLOB NOT NULL
+    );
+    CREATE INDEX data_keys_free ON data_keys (used) WHERE used = 0;
+    CREATE INDEX data_keys_key ON data_keys (key_id);
+
     -- An owner belongs to exactly one realm, as long as he has an account.
     CREATE TABLE owners (
-        name   TEXT PRIMARY KEY,
+        name   BLOB PRIMARY KEY,
         realm  TEXT NOT NULL
     ) WITHOUT ROWID;
 
     CREATE TABLE accounts (
         row         INTEGER PRIMARY KEY AUTOINCREMENT,
-        id          TEXT NOT NULL UNIQUE,
-        owner       TEXT NOT NULL,
+        id          BLOB NOT NULL UNIQUE,
+        owner       BLOB NOT NULL,
         realm       TEXT NOT NULL,
         -- 0 put by a call, 1 of the configuration, 2 was of the configuration
         origin      INTEGER NOT NULL,
-        number      BLOB NOT NULL UNIQUE,
+        slot        INTEGER NOT NULL UNIQUE,
         generation  INTEGER NOT NULL,
-        key_id      BLOB NOT NULL,
-        data_key    BLOB NOT NULL,
-        -- JSON: the account as meant; what is known and shown of it
-        meant       TEXT NOT NULL,
-        state       TEXT NOT NULL,
+        -- JSON, sealed: the account as meant; what is known and shown of it
+        meant       BLOB NOT NULL,
+        state       BLOB NOT NULL,
         -- From `meant` and `state`; NULL: not while disabled or paused.
         due_at      INTEGER,
         ready_at    INTEGER
@@ -117,7 +130,6 @@ const STEP_1: &str = "
     CREATE INDEX accounts_owner_due ON accounts (owner, due_at, ready_at);
     CREATE INDEX accounts_owner ON accounts (owner, id);
     CREATE INDEX accounts_realm ON accounts (realm, id);
-    CREATE INDEX accounts_key ON accounts (key_id);
 
     -- A slot keeps its version when it is emptied, so that a late writer never meets an old number again.
     CREATE TABLE grants (
@@ -143,6 +155,11 @@ const STEP_1: &str = "
     ) WITHOUT ROWID;
     CREATE INDEX consents_expire ON consents (expires_at);
     CREATE INDEX consents_account ON consents (account);
+
+    -- Accounts whose data key is destroyed, and of which rows or old pages of the log may be left.
+    CREATE TABLE erasures (
+        account  INTEGER PRIMARY KEY
+    );
 
     -- kind: 0 visiting the account, 1 refreshing its grant
     CREATE TABLE leases (
@@ -216,7 +233,7 @@ const STEP_1: &str = "
     -- How each account stands for whoever is to be told; who can help: 0 nobody need, 1 its user, 2 the operator, 3 time.
     CREATE TABLE standings (
         account      INTEGER PRIMARY KEY,
-        -- Of its tokens; the mail server's name where there is none.
+        -- Of its tokens; a keyed digest of the mail server's name where there is none.
         provider     TEXT NOT NULL,
         needs        INTEGER NOT NULL DEFAULT 0,
         cause        TEXT NOT NULL DEFAULT '',

@@ -71,6 +71,23 @@ impl std::fmt::Debug for KeyRing {
     }
 }
 
+/// What the store looks things up by whose text it keeps sealed. Whoever has no key of the ring learns nothing by it,
+/// not even by guessing.
+pub(super) struct Index(hmac::Key);
+
+impl Index {
+    /// `kind` tells texts apart that may be the same: an id, an owner.
+    pub fn of(&self, kind: &str, text: &str) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(kind.as_bytes());
+        context.update(b"\0");
+        context.update(text.as_bytes());
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&context.sign().as_ref()[..16]);
+        hash
+    }
+}
+
 /// An account's own key: it seals the account's columns and digests its UIDLs. Never changes while the account
 /// lives; only the operator's key around it does.
 pub(super) struct DataKey {
@@ -101,6 +118,10 @@ impl DataKey {
 
     pub fn digest_key(&self) -> KeyBytes {
         derive(&self.bytes, "digest")
+    }
+
+    pub fn index(&self) -> Index {
+        Index(hmac::Key::new(hmac::HMAC_SHA256, derive(&self.bytes, "index").expose()))
     }
 
     /// `place` tells values of one column apart (a ledger key, a grant's slot).

@@ -8,6 +8,7 @@ use multipop::store::GrantSlot;
 use multipop_host::mock::idp::{At, Client, ClientKey, Fault, IssAnswer, What};
 use serde_json::json;
 
+use super::device::{begin_as, operator};
 use super::world::{ALICE, SESSION, World};
 
 /// The generic provider without endpoints.
@@ -16,6 +17,7 @@ fn undiscovered() -> World {
     let p = world.provider().as_object_mut().unwrap();
     p.remove("authorize_endpoint");
     p.remove("token_endpoint");
+    p.remove("device_endpoint");
     world.configure();
     world
 }
@@ -101,6 +103,16 @@ fn metadata_that_lies_is_refused_with_its_own_cause() {
             "provider.endpoint",
         ),
         (
+            body(&world, &|d| d["device_authorization_endpoint"] = json!("https://u@127.0.0.1/devicecode")),
+            Status::Config,
+            "provider.endpoint",
+        ),
+        (
+            body(&world, &|d| d["device_authorization_endpoint"] = json!(["https://127.0.0.1/devicecode"])),
+            Status::Config,
+            "provider.member_type",
+        ),
+        (
             body(&world, &|d| d["code_challenge_methods_supported"] = json!(["plain"])),
             Status::Config,
             "provider.no_pkce",
@@ -162,6 +174,30 @@ fn i11_an_answer_without_iss_is_refused_where_the_provider_promised_one() {
     world.idp.change(|s| s.announce_iss = false);
     world.configure();
     world.connect();
+}
+
+#[test]
+fn the_endpoints_for_other_devices_and_for_giving_back_are_found_too_unless_named() {
+    let mut world = undiscovered();
+    let found = |world: &World| {
+        world
+            .call(|call| async move {
+                let provider = discovery::located(&call, &*call.provider("p")?).await?;
+                let text = |url: &Option<url::Url>| url.as_ref().map(ToString::to_string);
+                Ok((text(&provider.device_endpoint), text(&provider.revocation_endpoint)))
+            })
+            .unwrap()
+    };
+    let at = |name: &str| Some(format!("{}/{name}", world.idp.base()));
+    assert_eq!(found(&world), (at("devicecode"), at("revoke")));
+    let begun = begin_as(&world, &operator(&world)).unwrap();
+    assert!(begun["user_code"].is_string(), "{begun}");
+    let named = Some("https://127.0.0.1:1/named".to_owned());
+    for member in ["device_endpoint", "revocation_endpoint"] {
+        world.provider()[member] = json!(named);
+    }
+    world.configure();
+    assert_eq!(found(&world), (named.clone(), named));
 }
 
 #[test]

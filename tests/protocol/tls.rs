@@ -42,7 +42,8 @@ fn authority() -> (TlsAcceptor, Arc<ClientConfig>) {
 async fn secured() -> (Wire, tokio_rustls::server::TlsStream<TcpStream>) {
     let (acceptor, config) = authority();
     let (client, server) = sockets().await;
-    let (client, server) = tokio::join!(tls::secure(&config, HOST, client), acceptor.accept(server));
+    let (client, server) =
+        tokio::join!(tls::secure(&config, HOST, Box::new(client)), acceptor.accept(server));
     let mut wire = Wire::secured(client.expect("handshake"), LIMITS);
     let mut server = server.expect("handshake");
     server.write_all(b"+OK ready\r\n").await.expect("greeting");

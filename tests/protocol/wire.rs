@@ -36,7 +36,7 @@ pub async fn sockets() -> (TcpStream, TcpStream) {
 
 pub async fn pair() -> (Wire, TcpStream) {
     let (client, server) = sockets().await;
-    (Wire::plain(client, LIMITS), server)
+    (Wire::plain(Box::new(client), LIMITS), server)
 }
 
 /// The next event's name, whatever it takes.

@@ -106,10 +106,6 @@ impl OpenIdProvider {
         format!("{}/token", self.issuer)
     }
 
-    pub fn device_endpoint(&self) -> String {
-        format!("{}/device/auth", self.issuer)
-    }
-
     pub fn introspection_endpoint(&self) -> String {
         format!("{}/token/introspection", self.issuer)
     }

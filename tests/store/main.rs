@@ -3,6 +3,7 @@
 #[macro_use]
 mod suite;
 
+mod erased;
 mod processes;
 mod refused;
 mod sealed;

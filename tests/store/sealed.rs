@@ -14,32 +14,44 @@ fn i03_store_holds_no_secret_in_clear() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     let store = open(&path);
-    put(&*store, "inbox");
+    let mut personal = account("inbox@contoso.example", "alice@contoso.example");
+    personal.realm = "a-customer".into();
+    store.put_account(&personal, 9, NOW).unwrap();
+    let personal = "inbox@contoso.example";
+    store
+        .update_state(personal, &mut |state| {
+            state.message = "what-the-server-said".into();
+            state.identity = grant("x").identity;
+        })
+        .unwrap();
     for slot in [GrantSlot::Active, GrantSlot::Pending] {
-        store.put_grant("inbox", slot, 0, &grant("s3cr3t-token")).unwrap();
+        store.put_grant(personal, slot, 0, &grant("s3cr3t-token")).unwrap();
     }
-    let mut classic = account("classic", "alice");
+    let mut classic = account("classic@contoso.example", "bob@contoso.example");
     classic.source = TokenSource::Password(Classic { apop: false, owners_choice: false });
     let password = multipop::secret::Secret::new("pa55word-in-clear".to_owned());
     store.put_account_with(&classic, Some(&password), 9, NOW).unwrap();
-    store.begin_consent(&consent(1, "inbox")).unwrap();
-    store.begin_consent(&consent(2, "inbox")).unwrap();
+    store.begin_consent(&consent(1, personal)).unwrap();
+    store.begin_consent(&consent(2, personal)).unwrap();
     store.take_consent(&[2; 32], &[77; 32], NOW).unwrap();
     store.answer_consent(&[2; 32], "signed in as somebody@contoso.example").unwrap();
-    let lease = visit(&*store, "inbox");
+    let lease = visit(&*store, personal);
     let mut refused = row(1, RowState::Refused);
     refused.uidl = Some(b"UIDL-in-clear".to_vec());
     refused.reason = "reason-in-clear".into();
     store.write_rows(&lease, 1, &[refused], NOW).unwrap();
 
-    let digest_key = *store.digest_key("inbox").unwrap().expose();
-    let known: [&[u8]; 10] = [
+    let digest_key = *store.digest_key(personal).unwrap().expose();
+    let known: [&[u8]; 13] = [
         b"s3cr3t-token",
         b"pa55word-in-clear",
         b"the-verifier",
         b"the-nonce",
         b"POP.AccessAsUser.All",
-        b"somebody@contoso.example",
+        b"contoso.example",
+        b"alice@",
+        b"deliver_to",
+        b"what-the-server-said",
         b"UIDL-in-clear",
         b"reason-in-clear",
         &digest_key,
@@ -59,7 +71,7 @@ fn i03_store_holds_no_secret_in_clear() {
     search();
     // What was not secret is there: the search looks at the right files.
     let bytes = std::fs::read(&path).unwrap();
-    assert!(bytes.windows(5).any(|part| part == b"inbox"));
+    assert!(bytes.windows(10).any(|part| part == b"a-customer"));
 }
 
 #[test]
@@ -72,7 +84,7 @@ fn removal_takes_the_sealed_values_out_of_the_files() {
     let sealed: Vec<Vec<u8>> = {
         let connection = Connection::open(&path).unwrap();
         let read = |sql| connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        vec![read("SELECT data_key FROM accounts"), read("SELECT sealed FROM grants")]
+        vec![read("SELECT data_key FROM data_keys WHERE slot = 1"), read("SELECT sealed FROM grants")]
     };
     store.remove_account("inbox", true).unwrap();
     for file in files(directory.path()) {

@@ -113,12 +113,14 @@ fn a_poll_reads_by_index_only() {
             "ledger_delete",
         ),
         (
-            "SELECT id FROM accounts WHERE due_at IS NOT NULL AND due_at <= 5 ORDER BY due_at, ready_at, row LIMIT 9"
+            "SELECT data_key, meant FROM accounts JOIN data_keys USING (slot)
+                WHERE due_at IS NOT NULL AND due_at <= 5 ORDER BY due_at, ready_at, row LIMIT 9"
                 .into(),
             "accounts_due",
         ),
         (
-            "SELECT due_at FROM accounts WHERE due_at IS NOT NULL AND owner = 'a' ORDER BY due_at LIMIT 1".into(),
+            "SELECT due_at FROM accounts WHERE due_at IS NOT NULL AND owner = x'0a' ORDER BY due_at LIMIT 1"
+                .into(),
             "accounts_owner_due",
         ),
     ] {

@@ -26,7 +26,7 @@ enum Verb {
         account: Option<String>,
         #[arg(long)]
         realm: Option<String>,
-        /// Only ids after this one
+        /// Only those after this id, to turn the page
         #[arg(long, value_name = "ID")]
         after: Option<String>,
         /// At most so many; 0 is 1,000
@@ -99,6 +99,9 @@ fn list(instance: &mut Instance, query: &Query<'_>, console: &Console) -> Done {
         told(console, &answer);
         return Ok(());
     };
+    // The library's order is for turning pages.
+    let mut accounts: Vec<_> = accounts.iter().collect();
+    accounts.sort_by_key(|account| account["id"].as_str());
     for account in accounts {
         let text = |name: &str| account[name].as_str().unwrap_or("-").to_owned();
         let columns = [text("id"), text("owner"), text("user"), text("server"), state(account)];

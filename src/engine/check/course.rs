@@ -88,6 +88,11 @@ impl Course {
                 self.rest_unseen("the call ended before it was seen");
                 None
             }
+            // As where it is known before the log-in: waiting is no fault of anybody's.
+            Err(error) if error.cause == "server.login_delay" => {
+                self.rest_unseen("the server wants a pause between log-ins");
+                None
+            }
             Err(error) => {
                 let state = State::Red(Box::new(error));
                 self.steps.push(Step { name, state, ms, note: String::new() });

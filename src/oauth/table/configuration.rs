@@ -31,24 +31,31 @@ pub static ROWS: &[Row] = &[
     .numbers(&[70004]),
     row(
         "config.clock",
-        "This machine's clock is wrong by minutes (timedatectl; chronyc tracking): set it, then everything else works \
-         again.",
+        "This machine's clock is wrong by minutes (timedatectl; chronyc tracking): set it first; what else is wrong \
+         shows only then.",
     )
-    .numbers(&[50012, 50013, 50027, 500133])
+    .numbers(&[50012, 50013, 50027, 500133, 700024])
     .when(When::ClockWrong),
     row(
         "config.certificate",
         "The certificate's sign-in was refused: compare key, certificate and token_endpoint with Entra admin center, \
          App registrations > the application > Certificates & secrets > Certificates.",
     )
-    .numbers(&[50012, 50013, 50027, 500133])
+    .numbers(&[50012, 50013, 50027, 500133, 700024])
     .when(When::ClockRight),
     row(
         "config.certificate_unknown",
-        "Upload the certificate that is configured: Entra admin center, App registrations > the application > \
-         Certificates & secrets > Certificates.",
+        "Upload the certificate that is configured, or a new one where it is over: Entra admin center, App \
+         registrations > the application > Certificates & secrets > Certificates.",
     )
     .numbers(&[700027, 700030]),
+    row(
+        "config.certificate_over",
+        "The application's certificate is over or does not hold yet: make a new pair, upload its certificate under Entra \
+         admin center, App registrations > the application > Certificates & secrets > Certificates, and name both files \
+         in the provider's certificates.",
+    )
+    .numbers(&[1000502]),
     row(
         "config.assertion",
         "The assertion names two different clients: check client_id against Entra admin center, App registrations > \
@@ -130,14 +137,14 @@ pub static ROWS: &[Row] = &[
     .when(When::SigningIn),
     row(
         "config.client_secret",
-        "Put the secret's Value, not its Secret ID, into the secret file: Entra admin center, App registrations > the \
-         application > Certificates & secrets > Client secrets.",
+        "Put the secret's Value, not its Secret ID, into the provider's client_secret_file: Entra admin center, App \
+         registrations > the application > Certificates & secrets > Client secrets.",
     )
     .numbers(&[70002, 7000215]),
     row(
         "config.client_secret_expired",
-        "Make a new secret and put its Value into the secret file: Entra admin center, App registrations > the \
-         application > Certificates & secrets > New client secret.",
+        "Make a new secret and put its Value into the provider's client_secret_file: Entra admin center, App \
+         registrations > the application > Certificates & secrets > New client secret.",
     )
     .numbers(&[7000222]),
     row(

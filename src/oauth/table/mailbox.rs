@@ -134,8 +134,9 @@ pub static ROWS: &[Row] = &[
         "mailbox.refused_since",
         "Your mailbox worked before and now refuses: ask your organisation's administrator whether POP was switched \
          off for it; signing in again once may help.",
-        "It worked before: look at Get-CASMailbox <mailbox> | fl PopEnabled, at its licence, and at Entra admin center, \
-         Identity > Users > the user > Sign-in logs > Conditional Access (client app Other clients).",
+        "It worked before: look at Get-CASMailbox <mailbox> | fl PopEnabled (Set-CASMailbox <mailbox> -PopEnabled $true \
+         switches it on), at its licence, and at Entra admin center, Identity > Users > the user > Sign-in logs > \
+         Conditional Access (client app Other clients).",
     )
     .doubtful()
     .seen("Microsoft, worked before", |seen, profile| is_microsoft(profile) && seen.worked_before),

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::confirm::CONFIRM_S;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
+use crate::model::UnixTime;
 use crate::oauth::diagnosis::known_cause;
-use crate::store::AccountRow;
+use crate::store::{AccountRow, FailedSignIn};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,6 +124,26 @@ impl Answered {
         };
         // Plain strings and numbers always serialise.
         serde_json::to_string(&kept).unwrap_or_default()
+    }
+
+    /// What an account is to know of it: a failure that lasts until somebody did something, as the provider's trouble or
+    /// a browser that lost its way do not.
+    pub fn failure(&self, provider: &str, now: UnixTime) -> Option<FailedSignIn> {
+        let error = self.error.as_ref()?;
+        let until = match (self.end, error.status) {
+            (End::Confirm, _) => Some(now + CONFIRM_S),
+            (End::Failed, Status::Config | Status::Provider | Status::Consent) => None,
+            _ => return None,
+        };
+        Some(FailedSignIn {
+            provider: provider.to_owned(),
+            status: error.status.code(),
+            cause: error.cause.to_owned(),
+            provider_code: error.provider_code.clone(),
+            message: error.message.clone(),
+            advice: error.advice.clone(),
+            until,
+        })
     }
 
     /// What was answered the first time.

@@ -10,7 +10,7 @@ use crate::model::Actor;
 use crate::store::{AccountRow, GrantSlot};
 
 /// How long the owner may think about it.
-const CONFIRM_S: u64 = 3600;
+pub const CONFIRM_S: u64 = 3600;
 
 /// The owner's yes to what `connect` asked.
 pub async fn confirm(call: &Call, actor: &Actor, row: AccountRow, session: [u8; 32]) -> Answered {

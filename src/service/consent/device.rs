@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::answer::{Answered, Names};
 use super::connect::{admit, is_as_begun, keep_claims, tell_connected};
-use super::{AuthorizeRequest, provider_of, session_key, visible};
+use super::{AuthorizeRequest, provider_of, session_key, settle, visible};
 use crate::config::words;
 use crate::engine::call::Call;
 use crate::engine::grant;
@@ -189,12 +189,7 @@ async fn poll(call: &Call, asked: &Asked) -> Answered {
         Err(error) => Answered::refused(&row, &names, error),
     };
     answered.log(&row.account.id);
-    let remembered = answered.to_text();
-    let kept = call.with_store(move |store| store.answer_consent(&state, &remembered)).await;
-    if let Err(error) = kept {
-        // Only a repetition of the same question would have read it.
-        Line::new("consent_answer_lost").field("error", &error).warn();
-    }
+    settle::remember(call, &consent, &answered).await;
     answered
 }
 

@@ -1,8 +1,11 @@
 //! What a sign-in leaves in the store: a grant that works, or one that waits for the owner; never half of it.
 
+use super::answer::Answered;
+use crate::engine::call::Call;
+use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, Identity, UnixTime};
-use crate::store::{Grant, GrantSlot, Store};
+use crate::store::{Consent, Grant, GrantSlot, Store};
 
 pub fn activate(
     store: &dyn Store,
@@ -53,6 +56,7 @@ pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, 
             state.identity = identity.cloned();
         }
         state.claims = None;
+        state.failed_sign_in = None;
         state.next_due = 0;
         state.failures = 0;
         state.aside_until = 0;
@@ -67,6 +71,24 @@ pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, 
         state.since = now;
     })?;
     Ok(())
+}
+
+/// For a repetition of the same answer, and for whoever looks why nobody is signed in.
+pub async fn remember(call: &Call, consent: &Consent, answered: &Answered) {
+    let (state, account, text) = (consent.state, consent.account.clone(), answered.to_text());
+    // Of an administrator's answer no account is told.
+    let failure = answered.failure(&consent.provider, call.now()).filter(|_| !consent.admin);
+    let kept = call.with_store(move |store| {
+        store.answer_consent(&state, &text)?;
+        let Some(failure) = failure else {
+            return Ok(false);
+        };
+        store.update_state(&account, &mut |state| state.failed_sign_in = Some(failure.clone()))
+    });
+    if let Err(error) = kept.await {
+        // Nothing else hangs on it.
+        Line::new("consent_answer_lost").field("error", &error).warn();
+    }
 }
 
 fn no_refresh_token() -> Error {

@@ -1,20 +1,24 @@
-//! Accounts: finding, putting, replacing, removing; who may, is decided inside the transaction that does it.
+//! Accounts: finding, putting, replacing; who may, is decided inside the transaction that does it.
 
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
+use serde::Deserialize;
 
 use super::change::Change;
-use super::state::{from_json, schedule, to_json};
-use super::{passwords, sql};
+use super::keys::Keys;
+use super::state::{self, from_json, schedule, to_json};
+use super::{notices, passwords};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
-use crate::store::seal::{DataKey, KeyRing, random};
+use crate::store::seal::DataKey;
 use crate::store::{AccountQuery, AccountRow, AccountState, fault};
 
 pub(super) struct Found {
     pub row: i64,
+    pub slot: i64,
     pub origin: Origin,
     pub shown: AccountRow,
+    pub key: DataKey,
 }
 
 /// Where an account comes from. The numbers stand in the store.
@@ -26,19 +30,19 @@ pub(super) enum Origin {
     FormerConfiguration = 2,
 }
 
-pub(super) fn put(db: &Connection, keys: &KeyRing, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
-    let found = find(db, &account.id)?;
+pub(super) fn put(db: &Connection, keys: &Keys, account: &Account, cap: u32, now: UnixTime) -> Result<()> {
+    let found = find(db, keys, &account.id)?;
     if found.as_ref().is_some_and(|found| found.shown.account.owner != account.owner) {
         return Err(Error::rights());
     }
     if found.as_ref().is_some_and(|found| found.origin == Origin::Configuration) {
         return Err(of_configuration(&account.id));
     }
-    if realm_of(db, &account.owner)?.is_some_and(|realm| realm != account.realm) {
+    if realm_of(db, keys, &account.owner)?.is_some_and(|realm| realm != account.realm) {
         return Err(Error::rights());
     }
     let counted = found.as_ref().is_some_and(|found| found.origin == Origin::Call);
-    if !counted && count_of(db, &account.owner)? >= i64::from(cap) {
+    if !counted && count_of(db, keys, &account.owner)? >= i64::from(cap) {
         return Err(Error::new(
             Status::Rights,
             "rights.cap",
@@ -49,130 +53,132 @@ pub(super) fn put(db: &Connection, keys: &KeyRing, account: &Account, cap: u32, 
         )));
     }
     match found {
-        Some(found) => replace(db, &found, account, Origin::Call, now),
+        Some(found) => replace(db, keys, &found, account, Origin::Call, now),
         None => insert(db, keys, account, Origin::Call, now),
     }
 }
 
-/// Account, grant, ledger, consents under way; what seals them first.
-pub(super) fn remove(db: &Connection, id: &str, forget_realm: bool) -> Result<bool> {
-    let Some(found) = find(db, id)? else {
-        return Ok(false);
-    };
-    if found.origin == Origin::Configuration {
-        return Err(of_configuration(id));
-    }
-    // Freed pages are overwritten too.
-    db.execute_batch("PRAGMA secure_delete = ON")?;
-    db.execute("UPDATE accounts SET data_key = zeroblob(length(data_key)) WHERE row = ?", [found.row])?;
-    for table in ["grants", "consents", "leases", "ledger", "listings", "standings", "notices"] {
-        db.execute(&format!("DELETE FROM {table} WHERE account = ?"), [found.row])?;
-    }
-    db.execute("DELETE FROM accounts WHERE row = ?", [found.row])?;
-    if forget_realm {
-        self::forget_realm(db, &found.shown.account.owner)?;
-    }
-    db.execute_batch("PRAGMA secure_delete = OFF")?;
-    Ok(true)
-}
-
 /// Of an owner who has no account any more.
-pub(super) fn forget_realm(db: &Connection, owner: &str) -> Result<()> {
+pub(super) fn forget_realm(db: &Connection, keys: &Keys, owner: &str) -> Result<()> {
     db.prepare_cached(
         "DELETE FROM owners WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = ?1)",
     )?
-    .execute([owner])?;
+    .execute([keys.owner(owner)])?;
     Ok(())
 }
 
-pub(super) fn find(db: &Connection, id: &str) -> Result<Option<Found>> {
+pub(super) fn find(db: &Connection, keys: &Keys, id: &str) -> Result<Option<Found>> {
     let columns = db
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM accounts WHERE id = ?"))?
-        .query_row([id], Columns::of)
+        .prepare_cached(&format!("{SELECT} WHERE id = ?"))?
+        .query_row([keys.id(id)], Columns::of)
         .optional()?;
-    columns.map(Columns::parse).transpose()
+    columns.map(|columns| columns.open(keys)).transpose()
+}
+
+/// What stands in a row that is there.
+pub(super) fn at(db: &Connection, keys: &Keys, row: i64) -> Result<Found> {
+    let columns = db.prepare_cached(&format!("{SELECT} WHERE row = ?"))?.query_row([row], Columns::of)?;
+    columns.open(keys)
 }
 
 /// The row of an account that must be there.
-pub(super) fn row_of(db: &Connection, id: &str) -> Result<i64> {
+pub(super) fn row_of(db: &Connection, keys: &Keys, id: &str) -> Result<i64> {
     db.prepare_cached("SELECT row FROM accounts WHERE id = ?")?
-        .query_row([id], |row| row.get(0))
+        .query_row([keys.id(id)], |row| row.get(0))
         .optional()?
         .ok_or_else(Error::rights)
 }
 
-pub(super) fn list(db: &Connection, query: &AccountQuery) -> Result<Vec<AccountRow>> {
+/// In the order of the ids' hashes: a total one, that of no person's name, in which a page is turned at any id.
+pub(super) fn list(db: &Connection, keys: &Keys, query: &AccountQuery) -> Result<Vec<AccountRow>> {
+    let id = |id: &Option<String>| id.as_deref().map(|id| keys.id(id));
+    let (owner, account, after) =
+        (query.owner.as_deref().map(|owner| keys.owner(owner)), id(&query.account), id(&query.after));
     let mut conditions = vec!["1"];
     let mut values: Vec<&dyn ToSql> = Vec::new();
-    for (condition, value) in [
-        ("owner = ?", &query.owner),
-        ("id = ?", &query.account),
-        ("realm = ?", &query.realm),
-        ("id > ?", &query.after),
-    ] {
-        if let Some(value) = value {
+    let hashes = [("owner = ?", &owner), ("id = ?", &account), ("id > ?", &after)];
+    for (condition, hash) in hashes {
+        if let Some(hash) = hash {
             conditions.push(condition);
-            values.push(value);
+            values.push(hash);
         }
+    }
+    if let Some(realm) = &query.realm {
+        conditions.push("realm = ?");
+        values.push(realm);
     }
     let limit = if query.limit == 0 { DEFAULT_LIMIT } else { query.limit };
     values.push(&limit);
     let conditions = conditions.join(" AND ");
-    let mut statement =
-        db.prepare_cached(&format!("SELECT {COLUMNS} FROM accounts WHERE {conditions} ORDER BY id LIMIT ?"))?;
+    let mut statement = db.prepare_cached(&format!("{SELECT} WHERE {conditions} ORDER BY id LIMIT ?"))?;
     let mut shown = Vec::new();
     for columns in statement.query_map(&*values, Columns::of)? {
-        shown.push(columns?.parse()?.shown);
+        shown.push(columns?.open(keys)?.shown);
     }
     Ok(shown)
 }
 
-pub(super) fn realm_of(db: &Connection, owner: &str) -> Result<Option<String>> {
+/// Ids in the order of `statement`, which begins with `IDS` and tells nothing else of the accounts.
+pub(super) fn ids(keys: &Keys, statement: &mut Statement<'_>, values: impl Params) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for sealed in
+        statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?)))?
+    {
+        let (number, data_key, meant): ([u8; 16], Vec<u8>, _) = sealed?;
+        let clear = keys.unwrap(number, &data_key)?.open(MEANT, b"", &meant)?;
+        ids.push(from_json::<OnlyId>(&clear)?.id);
+    }
+    Ok(ids)
+}
+
+pub(super) const IDS: &str =
+    "SELECT data_keys.number, data_key, meant FROM accounts JOIN data_keys USING (slot)";
+
+#[derive(Deserialize)]
+struct OnlyId {
+    id: String,
+}
+
+pub(super) fn realm_of(db: &Connection, keys: &Keys, owner: &str) -> Result<Option<String>> {
     Ok(db
         .prepare_cached("SELECT realm FROM owners WHERE name = ?")?
-        .query_row([owner], |row| row.get(0))
+        .query_row([keys.owner(owner)], |row| row.get(0))
         .optional()?)
 }
 
-pub(super) fn data_key(db: &Connection, keys: &KeyRing, row: i64) -> Result<DataKey> {
+pub(super) fn data_key(db: &Connection, keys: &Keys, row: i64) -> Result<DataKey> {
     let (number, sealed): ([u8; 16], Vec<u8>) = db
-        .prepare_cached("SELECT number, data_key FROM accounts WHERE row = ?")?
+        .prepare_cached("SELECT number, data_key FROM accounts JOIN data_keys USING (slot) WHERE row = ?")?
         .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?
         .ok_or_else(Error::rights)?;
-    DataKey::unwrap(keys, number, &sealed)
+    keys.unwrap(number, &sealed)
 }
 
 pub(super) fn insert(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &Account,
     origin: Origin,
     now: UnixTime,
 ) -> Result<()> {
-    let mut number = [0; 16];
-    random(&mut number)?;
-    let data_key = DataKey::draw(number)?.wrap(keys)?;
+    let (slot, key) = keys.draw(db, now)?;
     let state = AccountState { since: now, policy_since: now, ..AccountState::default() };
     let (due_at, ready_at) = schedule(account.enabled, &state);
     db.prepare_cached("INSERT OR IGNORE INTO owners (name, realm) VALUES (?, ?)")?
-        .execute([&account.owner, &account.realm])?;
-    db.prepare_cached("INSERT OR IGNORE INTO keys (id, since) VALUES (?, ?)")?
-        .execute(params![keys.first(), sql(now)])?;
+        .execute(params![keys.owner(&account.owner), account.realm])?;
     db.prepare_cached(
-        "INSERT INTO accounts (id, owner, realm, origin, number, generation, key_id, data_key, meant, state, due_at,
-            ready_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO accounts (id, owner, realm, origin, slot, generation, meant, state, due_at, ready_at)
+            VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
     )?
     .execute(params![
-        account.id,
-        account.owner,
+        keys.id(&account.id),
+        keys.owner(&account.owner),
         account.realm,
         origin as i64,
-        number,
-        keys.first(),
-        data_key,
-        to_json(account)?,
-        to_json(&state)?,
+        slot,
+        meant(&key, account)?,
+        state::seal(&key, &state)?,
         due_at,
         ready_at
     ])?;
@@ -189,6 +195,7 @@ pub(super) fn insert(
 /// Writes what is meant now and what follows from the difference; nothing where there is none.
 pub(super) fn replace(
     db: &Connection,
+    keys: &Keys,
     found: &Found,
     account: &Account,
     origin: Origin,
@@ -207,12 +214,12 @@ pub(super) fn replace(
             due_at = ?, ready_at = ? WHERE row = ?",
     )?
     .execute(params![
-        account.owner,
+        keys.owner(&account.owner),
         account.realm,
         origin as i64,
         change.generation,
-        to_json(account)?,
-        to_json(&state)?,
+        meant(&found.key, account)?,
+        state::seal(&found.key, &state)?,
         due_at,
         ready_at,
         found.row
@@ -226,6 +233,7 @@ pub(super) fn replace(
     }
     if change.grant {
         db.execute("UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?", [found.row])?;
+        notices::grant_gone(db, found.row)?;
         db.execute("DELETE FROM consents WHERE account = ? AND used = 0", [found.row])?;
     }
     Ok(())
@@ -243,15 +251,15 @@ fn leave_mailbox(db: &Connection, found: &Found) -> Result<()> {
 }
 
 /// Accounts that count against the owner's cap.
-fn count_of(db: &Connection, owner: &str) -> Result<i64> {
+fn count_of(db: &Connection, keys: &Keys, owner: &str) -> Result<i64> {
     Ok(db.query_row(
         "SELECT count(*) FROM accounts WHERE owner = ? AND origin <> ?",
-        params![owner, Origin::FormerConfiguration as i64],
+        params![keys.owner(owner), Origin::FormerConfiguration as i64],
         |row| row.get(0),
     )?)
 }
 
-fn of_configuration(id: &str) -> Error {
+pub(super) fn of_configuration(id: &str) -> Error {
     Error::new(
         Status::Rights,
         "rights.configured",
@@ -264,47 +272,61 @@ fn of_configuration(id: &str) -> Error {
 
 const DEFAULT_LIMIT: u32 = 1000;
 
-const COLUMNS: &str = "row, origin, number, generation, meant, state";
+const SELECT: &str = "SELECT row, slot, origin, generation, meant, state, data_keys.number, data_key
+    FROM accounts JOIN data_keys USING (slot)";
 
 struct Columns {
     row: i64,
+    slot: i64,
     origin: i64,
-    number: [u8; 16],
     generation: u32,
-    meant: String,
-    state: String,
+    meant: Vec<u8>,
+    state: Vec<u8>,
+    number: [u8; 16],
+    data_key: Vec<u8>,
 }
 
 impl Columns {
     fn of(row: &Row<'_>) -> rusqlite::Result<Columns> {
         Ok(Columns {
             row: row.get(0)?,
-            origin: row.get(1)?,
-            number: row.get(2)?,
+            slot: row.get(1)?,
+            origin: row.get(2)?,
             generation: row.get(3)?,
             meant: row.get(4)?,
             state: row.get(5)?,
+            number: row.get(6)?,
+            data_key: row.get(7)?,
         })
     }
 
-    fn parse(self) -> Result<Found> {
+    fn open(self, keys: &Keys) -> Result<Found> {
         let origin = match self.origin {
             0 => Origin::Call,
             1 => Origin::Configuration,
             2 => Origin::FormerConfiguration,
             other => return Err(fault::corrupt(&format!("an account of origin {other}"))),
         };
+        let key = keys.unwrap(self.number, &self.data_key)?;
         Ok(Found {
             row: self.row,
+            slot: self.slot,
             origin,
             shown: AccountRow {
-                account: from_json(&self.meant)?,
+                account: from_json(&key.open(MEANT, b"", &self.meant)?)?,
                 configured: origin == Origin::Configuration,
                 withdrawn: origin == Origin::FormerConfiguration,
                 number: self.number,
                 generation: self.generation,
-                state: from_json(&self.state)?,
+                state: state::open(&key, &self.state)?,
             },
+            key,
         })
     }
+}
+
+const MEANT: &str = "meant";
+
+fn meant(key: &DataKey, account: &Account) -> Result<Vec<u8>> {
+    key.seal(MEANT, b"", &to_json(account)?)
 }

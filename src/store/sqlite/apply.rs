@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::accounts::{self, Origin};
+use super::keys::{Hash, Keys};
 use super::{passwords, sql};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::secret::Secret;
-use crate::store::seal::{DataKey, KeyRing};
 use crate::store::{Applied, Change, Desired};
 
 /// The answer where this very configuration stands already, and every data key is sealed with the first key.
-pub(super) fn unchanged(db: &Connection, keys: &KeyRing, desired: &Desired) -> Result<Option<Applied>> {
+pub(super) fn unchanged(db: &Connection, keys: &Keys, desired: &Desired) -> Result<Option<Applied>> {
     Ok(match standing(db)? {
-        Some((number, digest)) if digest == desired.digest && !has_older_keys(db, keys)? => {
+        Some((number, digest)) if digest == desired.digest && !keys.has_older(db)? => {
             Some(Applied { number, change: Change::Unchanged })
         }
         _ => None,
@@ -24,7 +24,7 @@ pub(super) fn unchanged(db: &Connection, keys: &KeyRing, desired: &Desired) -> R
 
 pub(super) fn apply(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     desired: &Desired,
     passwords: &BTreeMap<String, Secret>,
     mine: Option<u64>,
@@ -39,7 +39,7 @@ pub(super) fn apply(
         // Its own number stays the instance's, so that it is superseded the next time too.
         return Ok(Applied { number: mine, change: Change::Superseded });
     }
-    seal_with_first(db, keys, now)?;
+    keys.seal_with_first(db, now)?;
     if let Some((number, digest)) = standing
         && digest == desired.digest
     {
@@ -63,35 +63,35 @@ const REMEMBERED: u64 = 10_000;
 
 fn write_accounts(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     meant: &[Account],
     passwords: &BTreeMap<String, Secret>,
     now: UnixTime,
 ) -> Result<()> {
-    write_realms(db, meant)?;
+    write_realms(db, keys, meant)?;
     let mut former_owners = Vec::new();
     for account in meant {
-        match accounts::find(db, &account.id)? {
+        match accounts::find(db, keys, &account.id)? {
             None => accounts::insert(db, keys, account, Origin::Configuration, now)?,
             Some(found) if found.origin == Origin::Call => return Err(put_by_call(&account.id)),
             Some(found) => {
-                accounts::replace(db, &found, account, Origin::Configuration, now)?;
+                accounts::replace(db, keys, &found, account, Origin::Configuration, now)?;
                 former_owners.push(found.shown.account.owner);
             }
         }
         passwords::put(db, keys, account, passwords.get(&account.id))?;
     }
-    disable_others(db, meant, now)?;
-    prove_realms(db)?;
+    disable_others(db, keys, meant, now)?;
+    prove_realms(db, keys)?;
     // Not of owners who removed their last account themselves: they stay in their realm.
     for owner in former_owners {
-        accounts::forget_realm(db, &owner)?;
+        accounts::forget_realm(db, keys, &owner)?;
     }
     Ok(())
 }
 
 /// The operator may move an owner to another realm, with all his accounts at once (`prove_realms`).
-fn write_realms(db: &Connection, meant: &[Account]) -> Result<()> {
+fn write_realms(db: &Connection, keys: &Keys, meant: &[Account]) -> Result<()> {
     let mut realms: HashMap<&str, &str> = HashMap::new();
     for account in meant {
         let realm = *realms.entry(&account.owner).or_insert(&account.realm);
@@ -102,23 +102,23 @@ fn write_realms(db: &Connection, meant: &[Account]) -> Result<()> {
             "INSERT INTO owners (name, realm) VALUES (?, ?) ON CONFLICT DO UPDATE SET realm = excluded.realm
                 WHERE realm <> excluded.realm",
         )?
-        .execute([&account.owner, &account.realm])?;
+        .execute(params![keys.owner(&account.owner), account.realm])?;
     }
     Ok(())
 }
 
-fn prove_realms(db: &Connection) -> Result<()> {
-    let torn = db
+fn prove_realms(db: &Connection, keys: &Keys) -> Result<()> {
+    let torn: Option<(i64, String, String)> = db
         .query_row(
-            "SELECT owner, owners.realm, accounts.realm FROM accounts JOIN owners ON name = owner
+            "SELECT row, owners.realm, accounts.realm FROM accounts JOIN owners ON name = owner
                 WHERE accounts.realm <> owners.realm LIMIT 1",
             [],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
     match torn {
-        Some((owner, one, two)) => {
-            let (owner, one, two): (String, String, String) = (owner, one, two);
+        Some((row, one, two)) => {
+            let owner = accounts::at(db, keys, row)?.shown.account.owner;
             Err(two_realms(&owner, &one, &two))
         }
         None => Ok(()),
@@ -126,18 +126,17 @@ fn prove_realms(db: &Connection) -> Result<()> {
 }
 
 /// Configured accounts the configuration names no more: disabled; grant and ledger stay.
-fn disable_others(db: &Connection, meant: &[Account], now: UnixTime) -> Result<()> {
-    let named: HashSet<&str> = meant.iter().map(|account| account.id.as_str()).collect();
-    let mut statement = db.prepare("SELECT id FROM accounts WHERE origin = ?")?;
-    let ids: Vec<String> = statement
-        .query_map([Origin::Configuration as i64], |row| row.get(0))?
+fn disable_others(db: &Connection, keys: &Keys, meant: &[Account], now: UnixTime) -> Result<()> {
+    let named: HashSet<Hash> = meant.iter().map(|account| keys.id(&account.id)).collect();
+    let mut statement = db.prepare("SELECT id, row FROM accounts WHERE origin = ?")?;
+    let standing: Vec<(Hash, i64)> = statement
+        .query_map([Origin::Configuration as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    for id in ids.iter().filter(|id| !named.contains(id.as_str())) {
-        if let Some(found) = accounts::find(db, id)? {
-            let mut disabled = found.shown.account.clone();
-            disabled.enabled = false;
-            accounts::replace(db, &found, &disabled, Origin::FormerConfiguration, now)?;
-        }
+    for (_, row) in standing.iter().filter(|(id, _)| !named.contains(id)) {
+        let found = accounts::at(db, keys, *row)?;
+        let mut disabled = found.shown.account.clone();
+        disabled.enabled = false;
+        accounts::replace(db, keys, &found, &disabled, Origin::FormerConfiguration, now)?;
     }
     Ok(())
 }
@@ -155,32 +154,6 @@ fn digest_of(db: &Connection, number: u64) -> Result<Option<[u8; 32]>> {
     Ok(db
         .query_row("SELECT digest FROM configurations WHERE number = ?", [sql(number)], |row| row.get(0))
         .optional()?)
-}
-
-fn has_older_keys(db: &Connection, keys: &KeyRing) -> Result<bool> {
-    Ok(db.query_row("SELECT EXISTS (SELECT 1 FROM keys WHERE id <> ?)", [keys.first()], |row| row.get(0))?)
-}
-
-/// Key roll-over: afterwards the older key files open nothing in this store any more.
-fn seal_with_first(db: &Connection, keys: &KeyRing, now: UnixTime) -> Result<()> {
-    if !has_older_keys(db, keys)? {
-        return Ok(());
-    }
-    let mut older = db.prepare("SELECT row, number, data_key FROM accounts WHERE key_id <> ?")?;
-    let older: Vec<(i64, [u8; 16], Vec<u8>)> = older
-        .query_map([keys.first()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (row, number, sealed) in older {
-        let wrapped = DataKey::unwrap(keys, number, &sealed)?.wrap(keys)?;
-        db.prepare_cached("UPDATE accounts SET key_id = ?, data_key = ? WHERE row = ?")?.execute(params![
-            keys.first(),
-            wrapped,
-            row
-        ])?;
-    }
-    db.execute("DELETE FROM keys WHERE id <> ?", [keys.first()])?;
-    db.execute("INSERT OR IGNORE INTO keys (id, since) VALUES (?, ?)", params![keys.first(), sql(now)])?;
-    Ok(())
 }
 
 fn put_by_call(id: &str) -> Error {

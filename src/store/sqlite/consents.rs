@@ -4,18 +4,18 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::grants::wiped_json;
+use super::keys::Keys;
 use super::{accounts, natural, sql};
 use crate::error::{Error, Result};
 use crate::model::{Actor, UnixTime};
 use crate::secret::Secret;
-use crate::store::seal::KeyRing;
 use crate::store::{Consent, DeviceCode, TakenConsent, fault};
 
 /// How long the same callback in the same session hears the same answer.
 const REMEMBERED_S: u64 = 15 * 60;
 
-pub(super) fn begin(db: &Connection, keys: &KeyRing, consent: &Consent) -> Result<()> {
-    let row = accounts::row_of(db, &consent.account)?;
+pub(super) fn begin(db: &Connection, keys: &Keys, consent: &Consent) -> Result<()> {
+    let row = accounts::row_of(db, keys, &consent.account)?;
     let sealed = seal(db, keys, row, consent)?;
     db.prepare_cached(
         "INSERT OR REPLACE INTO consents (state, session, account, expires_at, sealed) VALUES (?, ?, ?, ?, ?)",
@@ -24,8 +24,8 @@ pub(super) fn begin(db: &Connection, keys: &KeyRing, consent: &Consent) -> Resul
     Ok(())
 }
 
-pub(super) fn put_back(db: &Connection, keys: &KeyRing, consent: &Consent) -> Result<bool> {
-    let row = accounts::row_of(db, &consent.account)?;
+pub(super) fn put_back(db: &Connection, keys: &Keys, consent: &Consent) -> Result<bool> {
+    let row = accounts::row_of(db, keys, &consent.account)?;
     let sealed = seal(db, keys, row, consent)?;
     let changed = db
         .prepare_cached(
@@ -36,7 +36,7 @@ pub(super) fn put_back(db: &Connection, keys: &KeyRing, consent: &Consent) -> Re
     Ok(changed == 1)
 }
 
-fn seal(db: &Connection, keys: &KeyRing, row: i64, consent: &Consent) -> Result<Vec<u8>> {
+fn seal(db: &Connection, keys: &Keys, row: i64, consent: &Consent) -> Result<Vec<u8>> {
     let device = consent.device.as_ref();
     let clear = wiped_json(
         4096 + device.map_or(0, |device| 2 * device.code.len()),
@@ -62,7 +62,7 @@ fn seal(db: &Connection, keys: &KeyRing, row: i64, consent: &Consent) -> Result<
 
 pub(super) fn take(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     state: &[u8; 32],
     session: &[u8; 32],
     now: UnixTime,
@@ -84,7 +84,7 @@ pub(super) fn take(
     let clear = accounts::data_key(db, keys, row)?.open("consent", state, &sealed)?;
     let clear: Clear =
         serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a consent under way does not parse"))?;
-    let account = db.query_row("SELECT id FROM accounts WHERE row = ?", [row], |row| row.get(0))?;
+    let account = accounts::at(db, keys, row)?.shown.account.id;
     Ok(TakenConsent::Taken(Consent {
         state: *state,
         session: *session,
@@ -106,7 +106,7 @@ pub(super) fn take(
     }))
 }
 
-pub(super) fn answer(db: &Connection, keys: &KeyRing, state: &[u8; 32], answer: &str) -> Result<()> {
+pub(super) fn answer(db: &Connection, keys: &Keys, state: &[u8; 32], answer: &str) -> Result<()> {
     let row: Option<i64> = db
         .prepare_cached("SELECT account FROM consents WHERE state = ? AND used = 1")?
         .query_row([state], |row| row.get(0))
@@ -128,7 +128,7 @@ pub(super) fn sweep(db: &Connection, now: UnixTime) -> Result<()> {
 /// Nothing was consumed; a stranger hears nothing of what there is.
 fn why_not(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     state: &[u8; 32],
     session: &[u8; 32],
     now: UnixTime,

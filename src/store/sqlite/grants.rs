@@ -6,20 +6,21 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::accounts::IDS;
+use super::keys::Keys;
 use super::{accounts, natural, notices, sql};
 use crate::error::{Error, Result};
 use crate::model::{Identity, KEEP_GRANT_S, UnixTime};
 use crate::secret::Secret;
-use crate::store::seal::KeyRing;
 use crate::store::{Grant, GrantSlot, Reach, StoredGrant, fault};
 
 pub(super) fn read(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &str,
     which: GrantSlot,
 ) -> Result<Option<StoredGrant>> {
-    let row = accounts::row_of(db, account)?;
+    let row = accounts::row_of(db, keys, account)?;
     let (version, Some(sealed)) = slot(db, row, which)? else {
         return Ok(None);
     };
@@ -31,13 +32,13 @@ pub(super) fn read(
 
 pub(super) fn put(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &str,
     which: GrantSlot,
     expected: u64,
     grant: &Grant,
 ) -> Result<Option<u64>> {
-    let row = accounts::row_of(db, account)?;
+    let row = accounts::row_of(db, keys, account)?;
     let (version, sealed) = slot(db, row, which)?;
     let found = if sealed.is_some() { version } else { 0 };
     if found != expected {
@@ -67,14 +68,14 @@ pub(super) fn empty(db: &Connection, row: i64, which: GrantSlot) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn confirm(db: &Connection, keys: &KeyRing, account: &str, expected_pending: u64) -> Result<bool> {
+pub(super) fn confirm(db: &Connection, keys: &Keys, account: &str, expected_pending: u64) -> Result<bool> {
     let Some(pending) = read(db, keys, account, GrantSlot::Pending)? else {
         return Ok(false);
     };
     if pending.version != expected_pending {
         return Ok(false);
     }
-    let row = accounts::row_of(db, account)?;
+    let row = accounts::row_of(db, keys, account)?;
     let active = match slot(db, row, GrantSlot::Active)? {
         (version, Some(_)) => version,
         (_, None) => 0,
@@ -98,22 +99,27 @@ fn last_renewed(grant: &Grant) -> Option<UnixTime> {
     living.then(|| grant.refreshed_at.max(grant.obtained_at))
 }
 
-pub(super) fn to_keep(db: &Connection, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>> {
+pub(super) fn to_keep(
+    db: &Connection,
+    keys: &Keys,
+    reach: &Reach,
+    now: UnixTime,
+    limit: u32,
+) -> Result<Vec<String>> {
     let owner = match reach {
         Reach::All => None,
-        Reach::Owner(owner) => Some(owner),
+        Reach::Owner(owner) => Some(keys.owner(owner)),
     };
-    let mut statement = db.prepare_cached(
-        "SELECT accounts.id FROM grants JOIN accounts ON accounts.row = grants.account
+    let mut statement = db.prepare_cached(&format!(
+        "{IDS} JOIN grants ON grants.account = accounts.row
             WHERE grants.keep_at IS NOT NULL AND grants.keep_at <= ?1 AND (?2 IS NULL OR accounts.owner = ?2)
-            ORDER BY grants.keep_at LIMIT ?3",
-    )?;
-    let ids = statement.query_map(params![sql(now), owner, limit], |row| row.get(0))?;
-    Ok(ids.collect::<rusqlite::Result<_>>()?)
+            ORDER BY grants.keep_at LIMIT ?3"
+    ))?;
+    accounts::ids(keys, &mut statement, params![sql(now), owner, limit])
 }
 
-pub(super) fn put_off_keeping(db: &Connection, account: &str, at: UnixTime) -> Result<()> {
-    let row = accounts::row_of(db, account)?;
+pub(super) fn put_off_keeping(db: &Connection, keys: &Keys, account: &str, at: UnixTime) -> Result<()> {
+    let row = accounts::row_of(db, keys, account)?;
     db.prepare_cached("UPDATE grants SET keep_at = ? WHERE account = ? AND keep_at IS NOT NULL")?
         .execute(params![sql(at), row])?;
     Ok(())

@@ -74,13 +74,8 @@ pub(super) fn clear_attempts(db: &Connection, row: i64) -> Result<()> {
 /// The account's row, if the lease still is the last one given.
 pub(super) fn holds(db: &Connection, lease: &Lease) -> Result<Option<i64>> {
     Ok(db
-        .prepare_cached(
-            "SELECT account FROM leases JOIN accounts ON row = account WHERE id = ? AND kind = ? AND fence = ?",
-        )?
-        .query_row(
-            params![lease.name.account(), kind(&lease.name), sql(lease.fence)],
-            |row| row.get(0),
-        )
+        .prepare_cached("SELECT account FROM leases WHERE account = ? AND kind = ? AND fence = ?")?
+        .query_row(params![lease.row, kind(&lease.name), sql(lease.fence)], |row| row.get(0))
         .optional()?)
 }
 

@@ -2,15 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::keys::Keys;
 use super::ledger_rows::{COLUMNS, Opener, Writer, opened};
 use super::{accounts, leases, natural, sql};
 use crate::error::{Error, Result};
 use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
-use crate::store::seal::KeyRing;
 use crate::store::{Delivery, Lease, LedgerHead, ListingMark, NewRow};
 
-pub(super) fn head(db: &Connection, account: &str) -> Result<LedgerHead> {
-    let found = accounts::find(db, account)?.ok_or_else(Error::rights)?;
+pub(super) fn head(db: &Connection, keys: &Keys, account: &str) -> Result<LedgerHead> {
+    let found = accounts::find(db, keys, account)?.ok_or_else(Error::rights)?;
     let listing = db
         .prepare_cached("SELECT count, digest, seen_at FROM listings WHERE account = ? AND generation = ?")?
         .query_row(params![found.row, found.shown.generation], |row| {
@@ -22,11 +22,11 @@ pub(super) fn head(db: &Connection, account: &str) -> Result<LedgerHead> {
 
 pub(super) fn open_rows(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &str,
     generation: u32,
 ) -> Result<Vec<LedgerRow>> {
-    let row = accounts::row_of(db, account)?;
+    let row = accounts::row_of(db, keys, account)?;
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ? AND turn IS NOT NULL ORDER BY turn"
     ))?;
@@ -35,12 +35,12 @@ pub(super) fn open_rows(
 
 pub(super) fn rows_to_delete(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &str,
     generation: u32,
     now: UnixTime,
 ) -> Result<Vec<LedgerRow>> {
-    let row = accounts::row_of(db, account)?;
+    let row = accounts::row_of(db, keys, account)?;
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ? AND state = 2 AND delete_at IS NOT NULL
             AND delete_at <= ? ORDER BY delete_at"
@@ -50,11 +50,11 @@ pub(super) fn rows_to_delete(
 
 pub(super) fn all_rows(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &str,
     generation: u32,
 ) -> Result<Vec<LedgerRow>> {
-    let row = accounts::row_of(db, account)?;
+    let row = accounts::row_of(db, keys, account)?;
     let mut statement =
         db.prepare_cached(&format!("SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ?"))?;
     opened(db, keys, row, statement.query(params![row, generation])?)
@@ -62,12 +62,12 @@ pub(super) fn all_rows(
 
 pub(super) fn rows(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: &str,
     generation: u32,
     wanted: &[UidlKey],
 ) -> Result<Vec<Option<LedgerRow>>> {
-    let row = accounts::row_of(db, account)?;
+    let row = accounts::row_of(db, keys, account)?;
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM ledger WHERE account = ? AND generation = ? AND key = ?"
     ))?;
@@ -86,7 +86,7 @@ pub(super) fn rows(
 /// A message that was recorded as durable meanwhile stays so.
 pub(super) fn note_in_hand(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     lease: &Lease,
     generation: u32,
     rows: &[NewRow],
@@ -104,7 +104,7 @@ pub(super) fn note_in_hand(
 
 pub(super) fn record(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     deliveries: &[Delivery<'_>],
     now: UnixTime,
 ) -> Result<Vec<bool>> {
@@ -122,7 +122,7 @@ pub(super) fn record(
 
 pub(super) fn write_rows(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     lease: &Lease,
     generation: u32,
     rows: &[NewRow],
@@ -161,7 +161,7 @@ pub(super) fn mark_listing(db: &Connection, lease: &Lease, mark: &ListingMark) -
 /// The generation before stays until the next one, for whoever must look into what happened.
 pub(super) fn begin_generation(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     lease: &Lease,
     rows: &[NewRow],
     now: UnixTime,

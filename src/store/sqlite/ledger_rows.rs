@@ -2,18 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
+use super::keys::Keys;
 use super::{accounts, natural, sql};
 use crate::error::Result;
 use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
 use crate::store::fault;
-use crate::store::seal::{DataKey, KeyRing};
+use crate::store::seal::DataKey;
 
 pub(super) const COLUMNS: &str =
     "key, state, noted_at, recorded_at, digest, size, ends, begun, not_before, delete_at, sealed";
 
 pub(super) fn opened(
     db: &Connection,
-    keys: &KeyRing,
+    keys: &Keys,
     account: i64,
     mut rows: Rows<'_>,
 ) -> Result<Vec<LedgerRow>> {
@@ -30,7 +31,7 @@ pub(super) struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    pub fn new(db: &'a Connection, keys: &'a KeyRing, account: i64) -> Opener<'a> {
+    pub fn new(db: &'a Connection, keys: &'a Keys, account: i64) -> Opener<'a> {
         Opener { key: AccountKey::new(db, keys, account) }
     }
 
@@ -70,7 +71,7 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub fn new(
         db: &'a Connection,
-        keys: &'a KeyRing,
+        keys: &'a Keys,
         account: i64,
         generation: u32,
         now: UnixTime,
@@ -149,13 +150,13 @@ impl<'a> Writer<'a> {
 /// Fetched when the first sealed column needs it: most rows have none.
 struct AccountKey<'a> {
     db: &'a Connection,
-    keys: &'a KeyRing,
+    keys: &'a Keys,
     account: i64,
     key: Option<DataKey>,
 }
 
 impl<'a> AccountKey<'a> {
-    fn new(db: &'a Connection, keys: &'a KeyRing, account: i64) -> AccountKey<'a> {
+    fn new(db: &'a Connection, keys: &'a Keys, account: i64) -> AccountKey<'a> {
         AccountKey { db, keys, account, key: None }
     }
 

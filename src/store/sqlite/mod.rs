@@ -13,7 +13,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior}
 
 use super::lease::{self, LockFile};
 use super::schema::{self, Standing};
-use super::seal::{KeyId, KeyRing};
+use super::seal::KeyRing;
 use super::*;
 
 mod accounts;
@@ -21,8 +21,10 @@ mod apply;
 mod breakers;
 mod change;
 mod consents;
+mod erasures;
 mod files;
 mod grants;
+mod keys;
 mod leases;
 mod ledger;
 mod ledger_rows;
@@ -33,7 +35,7 @@ mod state;
 
 pub struct SqliteStore {
     path: PathBuf,
-    keys: KeyRing,
+    keys: keys::Keys,
     locks: Arc<LockFile>,
     opened: Mutex<Opened>,
 }
@@ -58,11 +60,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl SqliteStore {
     /// Opens the store, makes it where there is none, upgrades an older one. Writes nothing to one up to date.
-    pub fn open(path: &Path, keys: &KeyRing, now: UnixTime) -> Result<SqliteStore> {
-        SqliteStore::open_at(path, keys, now).map_err(|error| fault::at(path, error))
+    pub fn open(path: &Path, ring: &KeyRing, now: UnixTime) -> Result<SqliteStore> {
+        SqliteStore::open_at(path, ring, now).map_err(|error| fault::at(path, error))
     }
 
-    fn open_at(path: &Path, keys: &KeyRing, now: UnixTime) -> Result<SqliteStore> {
+    fn open_at(path: &Path, ring: &KeyRing, now: UnixTime) -> Result<SqliteStore> {
         let locks = LockFile::new(files::lock_file(path)?);
         files::make_if_missing(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -73,9 +75,11 @@ impl SqliteStore {
         if connection.is_readonly(MAIN_DB)? {
             return Err(fault::read_only("only reading is allowed"));
         }
-        // Nothing goes to files of its own in a directory for temporary ones; a schema runs no code.
+        // Nothing goes to files of its own in a directory for temporary ones; a schema runs no code; what is deleted is
+        // overwritten.
         connection.execute_batch(
-            "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL",
+            "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;
+             PRAGMA secure_delete = ON",
         )?;
         connection.set_prepared_statement_cache_capacity(64);
         if schema::standing(&connection)? != Standing::Current {
@@ -83,13 +87,11 @@ impl SqliteStore {
             write_ahead(&connection)?;
             schema::bring_up(&mut connection, now)?;
         }
-        prove_keys(&connection, keys)?;
-        Ok(SqliteStore {
-            path: path.to_owned(),
-            keys: keys.clone(),
-            locks,
-            opened: Mutex::new(Opened { connection, durability: Durability::Full }),
-        })
+        let keys = keys::Keys::open(&mut connection, ring, now)?;
+        let opened = Mutex::new(Opened { connection, durability: Durability::Full });
+        let store = SqliteStore { path: path.to_owned(), keys, locks, opened };
+        store.finish_erasures(&erasures::Effort::SMALL);
+        Ok(store)
     }
 
     /// Reads one state of the store, however many statements it takes.
@@ -141,19 +143,6 @@ fn write_ahead(connection: &Connection) -> Result<()> {
         format!("cannot use a write-ahead log, its journal mode stays {mode:?}"),
     )
     .advice("The store must lie on a local file system with shared memory and locks."))
-}
-
-/// Every key that accounts are sealed with must be at hand, or the configuration is wrong.
-fn prove_keys(connection: &Connection, keys: &KeyRing) -> Result<()> {
-    let mut used = connection
-        .prepare("SELECT id FROM keys WHERE EXISTS (SELECT 1 FROM accounts WHERE key_id = keys.id)")?;
-    for id in used.query_map([], |row| row.get::<_, KeyId>(0))? {
-        let id = id?;
-        if !keys.knows(&id) {
-            return Err(keys.unknown(&id));
-        }
-    }
-    Ok(())
 }
 
 /// SQLite's integers are signed; no time, size or count of ours comes near the end.

@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::keys::Keys;
 use super::{Durability, SqliteStore, accounts, natural, sql};
 use crate::error::Result;
 use crate::model::{Account, UnixTime};
@@ -15,7 +16,13 @@ const CONSENT_ENDS: &str = "consent_ends";
 const HOUR_S: u64 = 3600;
 
 /// An account's state was written: what follows for whoever is to be told.
-pub(super) fn follow(db: &Connection, row: i64, account: &Account, state: &AccountState) -> Result<()> {
+pub(super) fn follow(
+    db: &Connection,
+    keys: &Keys,
+    row: i64,
+    account: &Account,
+    state: &AccountState,
+) -> Result<()> {
     let needs = match (state.outcome, state.cause.is_empty()) {
         // Signed in anew, or never visited.
         (None, true) => Needs::Nobody,
@@ -25,7 +32,11 @@ pub(super) fn follow(db: &Connection, row: i64, account: &Account, state: &Accou
         },
     };
     let cause = if needs == Needs::Nobody { "" } else { &state.cause };
-    let provider = account.provider().unwrap_or(&account.server.host);
+    let provider = match account.provider() {
+        Some(provider) => provider.to_owned(),
+        // Some name by which accounts of one server are the same: whose mail lies where names a person.
+        None => format!("{SERVER}{}", hex(&keys.id(&format!("server {}", account.server.host)))),
+    };
     let before = db
         .prepare_cached("SELECT needs, cause, provider, since FROM standings WHERE account = ?")?
         .query_row([row], |row| {
@@ -40,7 +51,7 @@ pub(super) fn follow(db: &Connection, row: i64, account: &Account, state: &Accou
     let at = sql(state.last_try.unwrap_or(state.since));
     let (mut since, mut healed) = (sql(state.since), None);
     if let Some((was, for_cause, with, began)) = before {
-        if (was, for_cause.as_str(), with.as_str()) == (needs as i64, cause, provider) {
+        if (was, for_cause.as_str(), with.as_str()) == (needs as i64, cause, provider.as_str()) {
             return Ok(());
         }
         if was == needs as i64 {
@@ -133,13 +144,12 @@ impl Notices for SqliteStore {
 
     fn account_at(&self, account: i64) -> Result<Option<AccountRow>> {
         self.read(|db| {
-            let id: Option<String> = db
-                .prepare_cached("SELECT id FROM accounts WHERE row = ?")?
-                .query_row([account], |row| row.get(0))
-                .optional()?;
-            match id {
-                None => Ok(None),
-                Some(id) => Ok(accounts::find(db, &id)?.map(|found| found.shown)),
+            let is_there = db
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM accounts WHERE row = ?)")?
+                .query_row([account], |row| row.get(0))?;
+            match is_there {
+                true => accounts::at(db, &self.keys, account).map(|found| Some(found.shown)),
+                false => Ok(None),
             }
         })
     }
@@ -344,6 +354,10 @@ fn has_heard(db: &Connection, account: i64, now: UnixTime) -> Result<bool> {
             "SELECT EXISTS (SELECT 1 FROM notices WHERE account = ? AND (leased_until > ? OR told_at > ?))",
         )?
         .query_row(params![account, sql(now), sql(now.saturating_sub(TOLD_AGAIN_S))], |row| row.get(0))?)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Which row, and of which occasion.

@@ -2,19 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::keys::Keys;
 use super::{accounts, natural, sql, state};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, TokenSource};
 use crate::secret::Secret;
-use crate::store::seal::KeyRing;
 use crate::store::{PasswordState, StoredPassword, fault};
 
 /// Stands in the store; the grants' are 0 and 1.
 const SLOT: u8 = 2;
 const COLUMN: &str = "password";
 
-pub(super) fn read(db: &Connection, keys: &KeyRing, account: &str) -> Result<Option<StoredPassword>> {
-    let row = accounts::row_of(db, account)?;
+pub(super) fn read(db: &Connection, keys: &Keys, account: &str) -> Result<Option<StoredPassword>> {
+    let row = accounts::row_of(db, keys, account)?;
     let (version, Some(sealed)) = slot(db, row)? else {
         return Ok(None);
     };
@@ -24,12 +24,7 @@ pub(super) fn read(db: &Connection, keys: &KeyRing, account: &str) -> Result<Opt
 }
 
 /// After its account was written. The same password again writes nothing, and its refusals stay counted.
-pub(super) fn put(
-    db: &Connection,
-    keys: &KeyRing,
-    account: &Account,
-    password: Option<&Secret>,
-) -> Result<()> {
+pub(super) fn put(db: &Connection, keys: &Keys, account: &Account, password: Option<&Secret>) -> Result<()> {
     if !matches!(account.source, TokenSource::Password(_)) {
         return Ok(());
     }
@@ -40,7 +35,7 @@ pub(super) fn put(
     if stored.is_some_and(|stored| stored.password == *password) {
         return Ok(());
     }
-    let row = accounts::row_of(db, &account.id)?;
+    let row = accounts::row_of(db, keys, &account.id)?;
     let version = slot(db, row)?.0 + 1;
     let sealed = accounts::data_key(db, keys, row)?.seal(COLUMN, &[SLOT], password.expose().as_bytes())?;
     db.prepare_cached(
@@ -48,7 +43,7 @@ pub(super) fn put(
             ON CONFLICT DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
     )?
     .execute(params![row, SLOT, sql(version), sealed])?;
-    state::update(db, &account.id, &mut |state| {
+    state::update(db, keys, &account.id, &mut |state| {
         state.password = PasswordState { version, ..PasswordState::default() };
         state.failures = 0;
         state.next_due = 0;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::erasures::Effort;
 use super::{
-    Durability, SqliteStore, accounts, apply, breakers, consents, grants, leases, ledger, passwords, state,
+    Durability, SqliteStore, accounts, apply, breakers, consents, erasures, grants, leases, ledger,
+    passwords, state,
 };
 use crate::secret::Secret;
 use crate::store::*;
@@ -40,48 +42,52 @@ impl Store for SqliteStore {
     }
 
     fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool> {
-        let removed = self.write(Durability::Full, |db| accounts::remove(db, id, forget_realm))?;
+        let removed = self.write(Durability::Full, |db| erasures::begin(db, &self.keys, id, forget_realm))?;
         if removed {
-            // Old pages of the log may still hold what was removed. Another reader may stop this; closing does it then.
-            let opened = self.opened.lock();
-            let _ = opened.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            self.finish_erasures(&Effort::FULL);
         }
         Ok(removed)
     }
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>> {
-        self.read(|db| Ok(accounts::find(db, id)?.map(|found| found.shown)))
+        self.read(|db| Ok(accounts::find(db, &self.keys, id)?.map(|found| found.shown)))
     }
 
     fn accounts(&self, query: &AccountQuery) -> Result<Vec<AccountRow>> {
-        self.read(|db| accounts::list(db, query))
+        self.read(|db| accounts::list(db, &self.keys, query))
     }
 
     fn realm_of(&self, owner: &str) -> Result<Option<String>> {
-        self.read(|db| accounts::realm_of(db, owner))
+        self.read(|db| accounts::realm_of(db, &self.keys, owner))
     }
 
     fn due(&self, reach: &Reach, now: UnixTime, regardless: bool, limit: u32) -> Result<Vec<String>> {
-        self.read(|db| state::due(db, reach, now, regardless, limit))
+        self.read(|db| state::due(db, &self.keys, reach, now, regardless, limit))
     }
 
     fn next_due(&self, reach: &Reach) -> Result<Option<UnixTime>> {
-        self.read(|db| state::next_due(db, reach))
+        self.read(|db| state::next_due(db, &self.keys, reach))
     }
 
     fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
-        self.write(Durability::Full, |db| state::update(db, id, change))
+        self.write(Durability::Full, |db| state::update(db, &self.keys, id, change))
     }
 
     fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>> {
-        let row = self.read(|db| accounts::row_of(db, what.account()))?;
+        let row = self.read(|db| accounts::row_of(db, &self.keys, what.account()))?;
         let Some(lock) =
             self.locks.take(leases::byte(row, what)).map_err(|error| fault::at(&self.path, error))?
         else {
             return Ok(None);
         };
         let taken = self.write(Durability::Relaxed, |db| leases::take(db, row, what, now, for_s))?;
-        Ok(Some(Lease { name: what.clone(), fence: taken.fence, attempts: taken.attempts, lock: Some(lock) }))
+        Ok(Some(Lease {
+            name: what.clone(),
+            fence: taken.fence,
+            attempts: taken.attempts,
+            row,
+            lock: Some(lock),
+        }))
     }
 
     fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
@@ -137,7 +143,9 @@ impl Store for SqliteStore {
     }
 
     fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()> {
-        self.write(Durability::Full, |db| grants::empty(db, accounts::row_of(db, account)?, which))
+        self.write(Durability::Full, |db| {
+            grants::empty(db, accounts::row_of(db, &self.keys, account)?, which)
+        })
     }
 
     fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
@@ -145,11 +153,11 @@ impl Store for SqliteStore {
     }
 
     fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>> {
-        self.read(|db| grants::to_keep(db, reach, now, limit))
+        self.read(|db| grants::to_keep(db, &self.keys, reach, now, limit))
     }
 
     fn put_off_keeping(&self, account: &str, at: UnixTime) -> Result<()> {
-        self.write(Durability::Relaxed, |db| grants::put_off_keeping(db, account, at))
+        self.write(Durability::Relaxed, |db| grants::put_off_keeping(db, &self.keys, account, at))
     }
 
     fn begin_consent(&self, consent: &Consent) -> Result<()> {
@@ -173,7 +181,7 @@ impl Store for SqliteStore {
     }
 
     fn ledger(&self, account: &str) -> Result<LedgerHead> {
-        self.read(|db| ledger::head(db, account))
+        self.read(|db| ledger::head(db, &self.keys, account))
     }
 
     fn open_rows(&self, account: &str, generation: u32) -> Result<Vec<LedgerRow>> {
@@ -218,14 +226,14 @@ impl Store for SqliteStore {
 
     fn update_state_fenced(&self, lease: &Lease, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
         self.write(Durability::Relaxed, |db| match leases::holds(db, lease)? {
-            Some(_) => state::update(db, lease.name.account(), change),
+            Some(_) => state::update(db, &self.keys, lease.name.account(), change),
             None => Ok(false),
         })
     }
 
     fn digest_key(&self, account: &str) -> Result<crate::secret::KeyBytes> {
         self.read(|db| {
-            let row = accounts::row_of(db, account)?;
+            let row = accounts::row_of(db, &self.keys, account)?;
             Ok(accounts::data_key(db, &self.keys, row)?.digest_key())
         })
     }

@@ -2,14 +2,22 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::accounts::IDS;
+use super::keys::{Hash, Keys};
 use super::{accounts, natural, notices, sql};
 use crate::error::Result;
 use crate::model::UnixTime;
+use crate::store::seal::DataKey;
 use crate::store::{AccountState, Reach, fault};
 
 /// Reads, changes and writes; the caller's transaction makes it one step. `false`: no such account.
-pub(super) fn update(db: &Connection, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
-    let Some(found) = accounts::find(db, id)? else {
+pub(super) fn update(
+    db: &Connection,
+    keys: &Keys,
+    id: &str,
+    change: &mut dyn FnMut(&mut AccountState),
+) -> Result<bool> {
+    let Some(found) = accounts::find(db, keys, id)? else {
         return Ok(false);
     };
     let mut state = found.shown.state.clone();
@@ -17,10 +25,20 @@ pub(super) fn update(db: &Connection, id: &str, change: &mut dyn FnMut(&mut Acco
     if state != found.shown.state {
         let (due_at, ready_at) = schedule(found.shown.account.enabled, &state);
         db.prepare_cached("UPDATE accounts SET state = ?, due_at = ?, ready_at = ? WHERE row = ?")?
-            .execute(params![to_json(&state)?, due_at, ready_at, found.row])?;
-        notices::follow(db, found.row, &found.shown.account, &state)?;
+            .execute(params![seal(&found.key, &state)?, due_at, ready_at, found.row])?;
+        notices::follow(db, keys, found.row, &found.shown.account, &state)?;
     }
     Ok(true)
+}
+
+const COLUMN: &str = "state";
+
+pub(super) fn seal(key: &DataKey, state: &AccountState) -> Result<Vec<u8>> {
+    key.seal(COLUMN, b"", &to_json(state)?)
+}
+
+pub(super) fn open(key: &DataKey, sealed: &[u8]) -> Result<AccountState> {
+    from_json(&key.open(COLUMN, b"", sealed)?)
 }
 
 /// When the account is due, and when it may be visited on demand; neither while disabled or paused.
@@ -34,31 +52,25 @@ pub(super) fn schedule(enabled: bool, state: &AccountState) -> (Option<i64>, Opt
 
 pub(super) fn due(
     db: &Connection,
+    keys: &Keys,
     reach: &Reach,
     now: UnixTime,
     regardless: bool,
     limit: u32,
 ) -> Result<Vec<String>> {
     let at = if regardless { "ready_at" } else { "due_at" };
-    let (of, owner) = owner_of(reach);
+    let (of, owner) = owner_of(keys, reach);
     let mut statement = db.prepare_cached(&format!(
-        "SELECT id FROM accounts WHERE due_at IS NOT NULL AND {at} <= ?1 {of} ORDER BY due_at, ready_at, row LIMIT ?2"
+        "{IDS} WHERE due_at IS NOT NULL AND {at} <= ?1 {of} ORDER BY due_at, ready_at, row LIMIT ?2"
     ))?;
-    let ids = match owner {
-        Some(owner) => {
-            let rows = statement.query_map(params![sql(now), limit, owner], |row| row.get(0))?;
-            rows.collect::<rusqlite::Result<_>>()?
-        }
-        None => {
-            let rows = statement.query_map(params![sql(now), limit], |row| row.get(0))?;
-            rows.collect::<rusqlite::Result<_>>()?
-        }
-    };
-    Ok(ids)
+    match owner {
+        Some(owner) => accounts::ids(keys, &mut statement, params![sql(now), limit, owner]),
+        None => accounts::ids(keys, &mut statement, params![sql(now), limit]),
+    }
 }
 
-pub(super) fn next_due(db: &Connection, reach: &Reach) -> Result<Option<UnixTime>> {
-    let (of, owner) = owner_of(reach);
+pub(super) fn next_due(db: &Connection, keys: &Keys, reach: &Reach) -> Result<Option<UnixTime>> {
+    let (of, owner) = owner_of(keys, reach);
     let of = of.replace("?3", "?1");
     let mut statement = db.prepare_cached(&format!(
         "SELECT due_at FROM accounts WHERE due_at IS NOT NULL {of} ORDER BY due_at LIMIT 1"
@@ -71,19 +83,19 @@ pub(super) fn next_due(db: &Connection, reach: &Reach) -> Result<Option<UnixTime
     Ok(at.map(natural))
 }
 
-pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value)
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value)
         .map_err(|error| crate::error::Error::bug(format!("a record of the store is not JSON: {error}")))
 }
 
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| fault::corrupt(&format!("a record does not parse: {error}")))
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T> {
+    serde_json::from_slice(text).map_err(|error| fault::corrupt(&format!("a record does not parse: {error}")))
 }
 
-fn owner_of(reach: &Reach) -> (&'static str, Option<&str>) {
+fn owner_of(keys: &Keys, reach: &Reach) -> (&'static str, Option<Hash>) {
     match reach {
         Reach::All => ("", None),
-        Reach::Owner(owner) => ("AND owner = ?3", Some(owner)),
+        Reach::Owner(owner) => ("AND owner = ?3", Some(keys.owner(owner))),
     }
 }
 
@@ -100,7 +112,7 @@ mod tests {
             ..AccountState::default()
         };
         assert_eq!(from_json::<AccountState>(&to_json(&state).unwrap()).unwrap(), state);
-        assert_eq!(from_json::<AccountState>("{}").unwrap(), AccountState::default());
+        assert_eq!(from_json::<AccountState>(b"{}").unwrap(), AccountState::default());
     }
 
     #[test]

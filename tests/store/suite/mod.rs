@@ -34,7 +34,8 @@ macro_rules! every_promise {
                 a_put_is_due_now_and_keeps_the_pause
                 a_stricter_policy_holds_for_later_mail_only
                 removal_leaves_nothing_and_numbers_never_come_again
-                listing_follows_query_and_order
+                listing_follows_the_query_in_one_order
+                pages_bring_every_account_once_whatever_comes_and_goes
                 due_accounts_come_soonest_first
                 regardless_ignores_the_interval_only
                 states_change_without_losing_each_other;

@@ -154,7 +154,9 @@ impl OAuthError {
     /// The answer Entra gives with this number; `invalid_grant` where the number is not known to be other.
     pub fn aadsts(number: u64) -> OAuthError {
         let error = match number {
-            7_000_215 | 7_000_222 | 7_000_218 | 70_002 | 700_027 => "invalid_client",
+            7_000_215 | 7_000_222 | 7_000_218 | 70_002 | 700_027 | 50_012 | 700_024 | 1_000_502 => {
+                "invalid_client"
+            }
             70_011 | 28_002 | 28_003 => "invalid_scope",
             700_016 | 700_011 | 7_000_112 | 50_194 => "unauthorized_client",
             65_001 | 90_094 | 90_095 => "consent_required",

@@ -20,8 +20,8 @@ pub(super) static SENTENCES: &[Sentences] = &[
     ),
     operators(
         "config.clock",
-        "Die Uhr dieses Rechners geht um Minuten falsch (timedatectl; chronyc tracking): Stellen Sie sie, dann \
-         geht alles andere wieder.",
+        "Die Uhr dieses Rechners geht um Minuten falsch (timedatectl; chronyc tracking): Stellen Sie sie zuerst; was \
+         sonst fehlt, zeigt sich erst dann.",
     ),
     operators(
         "config.certificate",
@@ -30,8 +30,14 @@ pub(super) static SENTENCES: &[Sentences] = &[
          Certificates.",
     ),
     operators(
+        "config.certificate_over",
+        "Das Zertifikat der Anwendung ist abgelaufen oder gilt noch nicht: Erzeugen Sie ein neues Paar, laden Sie sein \
+         Zertifikat unter Entra admin center, App registrations > die Anwendung > Certificates & secrets > \
+         Certificates hoch, und nennen Sie beide Dateien in certificates des Providers.",
+    ),
+    operators(
         "config.certificate_unknown",
-        "Laden Sie das konfigurierte Zertifikat hoch: Entra admin center, App registrations > die Anwendung > \
+        "Laden Sie das konfigurierte Zertifikat hoch, oder ein neues, wenn es abgelaufen ist: Entra admin center, App registrations > die Anwendung > \
          Certificates & secrets > Certificates.",
     ),
     operators(
