@@ -48,7 +48,7 @@ pub struct Fetch {
     #[arg(long, requires = "config")]
     notices: bool,
     #[command(flatten)]
-    told: Told,
+    told: Box<Told>,
 }
 
 impl Fetch {

@@ -118,7 +118,7 @@ pub fn a_notice_is_told_by_one_and_an_owner_hears_once_a_day(open: Open) {
     let about = consent(row, since);
     let ends = About { kind: "consent_ends", ..about.clone() };
     let lease = |store: &dyn Store, about: &About, now| {
-        store.lease_notices(&[about.clone()], now, 60).unwrap().remove(0)
+        store.lease_notices(std::slice::from_ref(about), now, 60).unwrap().remove(0)
     };
     let id = lease(&*one, &about, NOW).expect("nobody told it");
     assert_eq!(lease(&*two, &about, NOW + 59), None);
