@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use multipop::engine::call::Clock;
 use multipop::model::Outcome;
 use multipop::store::GrantSlot;
 use multipop_host::mock::idp::{ClientKey, Settings};
@@ -12,29 +13,28 @@ use crate::house::signed::Signed;
 use crate::house::{DAY, OWNER, Recorder, cause, fetch};
 use crate::setup::{MINUTES_10, Office, ask, date, done, kinds};
 
-/// Alice is connected and paused, at a provider that ends what rests for 90 days; her operator's secret ends at day 95.
+/// Alice is connected and paused, at a provider that ends what rests for 90 days; her operator's secret ends within the
+/// ninety-fifth day. With when she was connected.
 fn paused(keep_alive: bool) -> (Signed, u64) {
     let settings = Settings { refresh_idle: Some(Duration::from_secs(90 * DAY)), ..Settings::generic() };
     let mut signed = Signed::new(Script::exchange(), settings);
-    // A day begins, by the operator's hour and everybody's.
-    let midnight = (multipop::engine::call::Clock::now(&*signed.house.clock) / DAY + 1) * DAY;
-    signed.house.clock.set(midnight);
+    let connected = signed.house.clock.now();
     signed.house.config["notices"] = json!({ "digest": "never" });
     let provider = &mut signed.house.config["providers"]["p"];
-    provider["client_secret_expires_at"] = json!(date(midnight + 95 * DAY));
+    provider["client_secret_expires_at"] = json!(date((connected / DAY + 95) * DAY));
     provider["grant_idle_s"] = json!(90 * DAY);
     provider["keep_alive"] = json!(keep_alive);
     signed.house.configure().unwrap();
     signed.connect();
     signed.house.act("alice", json!({ "verb": "pause" })).unwrap();
-    (signed, midnight)
+    (signed, connected)
 }
 
 /// A pass each day, to day 100, and what was told on which day.
-fn hundred_days(signed: &Signed, midnight: u64) -> Vec<(u64, Value)> {
+fn hundred_days(signed: &Signed, connected: u64) -> Vec<(u64, Value)> {
     let mut told = Vec::new();
     for day in 1..=100 {
-        signed.house.clock.set(midnight + day * DAY);
+        signed.house.clock.set(connected + day * DAY);
         signed.idp.change(|s| s.elapsed = Duration::from_secs(day * DAY));
         assert_eq!(cause(&fetch(&signed.house.instance, &mut Recorder::default(), None, false).0), "ok");
         let notices = ask(&signed.house.instance, 100);
@@ -56,8 +56,8 @@ fn resume(signed: &Signed) -> Value {
 
 #[test]
 fn a_grant_that_would_die_of_idleness_lives_after_a_hundred_days_and_each_end_is_told_once() {
-    let (signed, midnight) = paused(true);
-    let told = hundred_days(&signed, midnight);
+    let (signed, connected) = paused(true);
+    let told = hundred_days(&signed, connected);
     assert_eq!(days(&told, "secret_ends"), [65, 88, 94]);
     assert_eq!(told.len(), 3, "{told:#?}");
     assert!(told.iter().all(|(_, notice)| notice["to"] == "operator"));
@@ -66,14 +66,14 @@ fn a_grant_that_would_die_of_idleness_lives_after_a_hundred_days_and_each_end_is
 
 #[test]
 fn without_the_weekly_renewal_it_is_lost_and_its_owner_was_told() {
-    let (signed, midnight) = paused(false);
-    let told = hundred_days(&signed, midnight);
+    let (signed, connected) = paused(false);
+    let told = hundred_days(&signed, connected);
     assert_eq!(days(&told, "secret_ends"), [65, 88, 94]);
     assert_eq!(days(&told, "consent_ends"), [60, 83, 89]);
     assert_eq!(told.len(), 6, "{told:#?}");
     let (_, first) = told.iter().find(|(_, notice)| notice["kind"] == "consent_ends").unwrap();
     assert_eq!((&first["to"], &first["owner"]), (&json!("owner"), &json!(OWNER)));
-    let ends = date(midnight + 90 * DAY);
+    let ends = date((connected / DAY + 90) * DAY);
     for language in ["en", "de"] {
         assert!(first["texts"][language]["subject"].as_str().unwrap().contains(&ends), "{first}");
     }
