@@ -306,6 +306,11 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *
  *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM, from nobody else:
  *                    MULTIPOP_OPERATOR is E_RIGHTS here. `session` must be the consent's browser-session token
+ *     offer_link     a one-time link for the account's owner, whose browser is elsewhere; answers its "token". Good for
+ *                    "lasts_s" (24 h); a new one ends the former. docs/embedding.md says what the link's page does
+ *     redeem_link    the "token" of it; answers the "url" multipop_authorize_url would, bound to `session`. From the
+ *                    account's owner and nobody else: MULTIPOP_OPERATOR is E_RIGHTS here, and whoever is refused
+ *                    uses nothing up. Both since 1.2
  *     pause, resume  collection; tokens are kept fresh meanwhile. What the operator paused only he resumes
  *     offer_again    messages the sink refused come again: all of them, or the one with this "uidl"
  *     delete_older   the policy takes in older mail, with the "count" the person was shown; begins after a grace.
@@ -313,8 +318,9 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *     keep_older     takes delete_older back
  *     uidl_reset     the operator's answer where a server seems to have renumbered the mailbox: "same_mail"
  *
- * `session` is NULL for all but confirm. Answers JSON in `*out` ($defs/acted of config.schema.json).
- * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm), E_STORE. */
+ * `session` is NULL for all but confirm and redeem_link. Answers JSON in `*out` ($defs/acted of config.schema.json).
+ * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm; redeem_link: no such link, or too
+ * old), E_STORE; redeem_link also what multipop_authorize_url answers. */
 multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const char *id, const char *session,
                                        const char *json, char **out, multipop_error_t *err);
 

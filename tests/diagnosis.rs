@@ -4,6 +4,8 @@
 
 #[path = "diagnosis/print.rs"]
 mod print;
+#[path = "diagnosis/sight.rs"]
+mod sight;
 #[path = "diagnosis/walk.rs"]
 mod walk;
 #[allow(dead_code, reason = "shared with the tests of OAuth")]
@@ -86,6 +88,31 @@ fn an_error_a_suberror_and_a_status_mean_what_is_written() {
 #[test]
 fn a_mail_server_s_no_means_what_is_written() {
     walk::mailbox(expected("pop"));
+}
+
+#[test]
+fn where_two_rows_are_seen_the_one_that_is_written_counts() {
+    let rows = expected("sight");
+    assert!(rows.len() > 60);
+    rows.iter().for_each(|row| sight::fits(sight::first(row), row));
+    // The same cause in two rows, each with the way into its own provider's settings.
+    let tells = |profile: &str, words: &str| {
+        let mut off = rows.iter().filter(|row| row.cause == "mailbox.pop_off" && row.when == profile);
+        assert!(off.all(|row| sight::first(row).for_operator.contains(words)));
+    };
+    tells("google", "Gmail");
+    tells("microsoft365", "Set-CASMailbox");
+}
+
+#[test]
+fn what_any_provider_says_sends_nobody_to_microsoft() {
+    let rows: Vec<_> = table::rows().filter(|row| row.numbers.is_empty() && row.sight.is_none()).collect();
+    assert!(rows.len() > 9, "{}", rows.len());
+    for row in rows {
+        for words in ["Microsoft", "Entra", "aka.ms"] {
+            assert!(!row.for_user.contains(words) && !row.for_operator.contains(words), "{}", row.cause);
+        }
+    }
 }
 
 /// Then two rows that change places cannot pass unseen.

@@ -4,8 +4,12 @@
 mod admin;
 #[path = "oauth/app_only.rs"]
 mod app_only;
+#[path = "oauth/attacker.rs"]
+mod attacker;
 #[path = "oauth/authorize.rs"]
 mod authorize;
+#[path = "oauth/bad_input.rs"]
+mod bad_input;
 #[path = "oauth/callback.rs"]
 mod callback;
 #[path = "oauth/consent.rs"]
@@ -28,6 +32,8 @@ mod house;
 mod identity;
 #[path = "oauth/keep.rs"]
 mod keep;
+#[path = "oauth/link.rs"]
+mod link;
 #[path = "oauth/names.rs"]
 mod names;
 #[path = "oauth/network.rs"]

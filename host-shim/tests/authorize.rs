@@ -154,6 +154,32 @@ fn an_answer_of_nobody_s_consent_is_refused() {
 }
 
 #[test]
+fn a_link_is_redeemed_by_its_owner_once() {
+    let mock = Mock::start();
+    let linked = |actor: &str, more: &[&str]| {
+        let mut command =
+            host(&["authorize", mock.text("account"), "--json", "--config", mock.text("config")]);
+        let output = command.args(["--as", actor]).args(more).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), serde_json::from_str::<Value>(said.lines().next().unwrap()).unwrap())
+    };
+    let (code, offered) = linked("*", &["--link"]);
+    let token = offered["link"]["token"].as_str().unwrap();
+    assert_eq!((code, &offered["type"]), (Some(0), &"link".into()));
+    for stranger in ["*", "eve@example.com"] {
+        let (code, said) = linked(stranger, &["--redeem", token]);
+        assert_eq!((code, &said["error"]["status"]), (Some(20), &(-23).into()), "{said}");
+    }
+    let (mut child, mut said, url) = mock.authorize(&["--redeem", token]);
+    let redirect = mock.browser(USER).consent(&url).unwrap().url;
+    assert!(visit(&redirect).contains("<h1>Connected</h1>"));
+    assert_eq!(line(&mut said)["callback"]["outcome"], "connected");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let (code, said) = linked(mock.text("owner"), &["--redeem", token]);
+    assert_eq!((code, &said["error"]["status"]), (Some(20), &(-21).into()), "{said}");
+}
+
+#[test]
 fn accounts_are_listed_put_paused_and_removed() {
     let mock = Mock::start();
     let accounts = |arguments: &[&str]| {

@@ -3,11 +3,20 @@
 use super::field::Field;
 use super::json::{self, Read};
 use super::words;
+use crate::secret::Secret;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Act {
     /// The owner's yes to the name that signed in.
     Confirm,
+    /// A one-time link for the owner.
+    OfferLink {
+        lasts_s: Option<u32>,
+    },
+    /// A consent by it.
+    RedeemLink {
+        token: Secret,
+    },
     /// Refused and set-aside messages come again: one by its UIDL as shown, or all.
     OfferAgain {
         uidl: Option<String>,
@@ -29,6 +38,8 @@ impl Act {
     pub fn verb(&self) -> &'static str {
         match self {
             Act::Confirm => "confirm",
+            Act::OfferLink { .. } => "offer_link",
+            Act::RedeemLink { .. } => "redeem_link",
             Act::OfferAgain { .. } => "offer_again",
             Act::Pause => "pause",
             Act::Resume => "resume",
@@ -39,8 +50,20 @@ impl Act {
     }
 }
 
-const VERBS: [&str; 7] =
-    ["confirm", "offer_again", "pause", "resume", "delete_older", "keep_older", "uidl_reset"];
+const VERBS: [&str; 9] = [
+    "confirm",
+    "offer_link",
+    "redeem_link",
+    "offer_again",
+    "pause",
+    "resume",
+    "delete_older",
+    "keep_older",
+    "uidl_reset",
+];
+
+/// Of a link, in seconds.
+const LIFE_S: std::ops::RangeInclusive<u32> = 300..=7 * 86_400;
 
 pub(super) fn read(text: &str) -> Read<Act> {
     let root = Field { path: String::new(), node: json::parse(text)? };
@@ -48,6 +71,13 @@ pub(super) fn read(text: &str) -> Read<Act> {
     let verb = members.need("verb", &format!("one of {}", VERBS.join(", ")))?.word(&VERBS)?;
     let act = match verb {
         "confirm" => Act::Confirm,
+        "offer_link" => Act::OfferLink {
+            lasts_s: members.take("lasts_s").map(|field| field.whole32(LIFE_S)).transpose()?,
+        },
+        "redeem_link" => {
+            let token = members.need("token", "what offer_link answered")?;
+            Act::RedeemLink { token: Secret::new(words::line(&token)?) }
+        }
         "offer_again" => {
             Act::OfferAgain { uidl: members.take("uidl").map(|field| words::line(&field)).transpose()? }
         }

@@ -75,5 +75,5 @@ fn operators(refusal: Refusal) -> Refusal {
                         POP.AccessAsApp, and the operator checks client_id, tenant and app_scope."
             .into();
     }
-    Refusal { error, dead: false, claims: None, ..refusal }
+    Refusal { error, dead: false, claims: None, rotated: None, ..refusal }
 }

@@ -376,13 +376,14 @@ async fn refused_by_provider(
         .field("account", &row.account.id)
         .field("text", &refusal.description)
         .debug();
-    if !refusal.dead && refusal.claims.is_none() {
+    if !refusal.dead && refusal.claims.is_none() && refusal.rotated.is_none() {
         return Ok(());
     }
     let id = row.account.id.clone();
     call.with_store(move |store| {
-        if refusal.dead {
-            let grant = Grant { dead: true, ..stored.grant };
+        if refusal.dead || refusal.rotated.is_some() {
+            let refresh_token = refusal.rotated.or(stored.grant.refresh_token);
+            let grant = Grant { dead: refusal.dead, refresh_token, ..stored.grant };
             // Where somebody was quicker, his grant is another one and lives.
             store.put_grant(&id, GrantSlot::Active, stored.version, &grant)?;
         }

@@ -11,13 +11,13 @@ use super::table::{self, Class, Known, Step};
 use super::token::HttpAnswer;
 use crate::error::{Error, Status};
 use crate::model::UnixTime;
-use crate::secret::blacken;
+use crate::secret::{Secret, blacken};
 
 pub use super::causes::known_cause;
 pub use super::mailbox::{PopRefusal, is_doubtful, pop_refusal, pop_refused_application};
 
 /// A provider's no.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Refusal {
     pub error: Error,
     /// The grant is over: only a new consent helps. It is kept until that is stored.
@@ -28,11 +28,20 @@ pub struct Refusal {
     pub claims: Option<String>,
     /// The provider's own words. They may name the person: for the debug log only.
     pub description: String,
+    /// Came in an answer that is no use otherwise: from now on this one renews the grant (RFC 6749 §6).
+    pub rotated: Option<Secret>,
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
-        Refusal { error, dead: false, wrong_credential: false, claims: None, description: String::new() }
+        Refusal {
+            error,
+            dead: false,
+            wrong_credential: false,
+            claims: None,
+            description: String::new(),
+            rotated: None,
+        }
     }
 }
 
@@ -256,11 +265,12 @@ fn decide(provider: &Provider, said: &Said<'_>, known: Known) -> Box<Refusal> {
         wrong_credential: said.error == "invalid_client" || row.cause == "config.certificate",
         claims: (!said.claims.is_empty()).then(|| said.claims.to_owned()),
         description: printable(said.description, 400),
+        rotated: None,
     })
 }
 
 const NOTHING: &str = "Nothing needs to be done; multipop tries again by itself.";
-const OPERATOR: &str =
+pub(super) const OPERATOR: &str =
     "Nothing is wrong with your mailbox: the operator of this mail server must mend its set-up.";
 const DOWN: &str = "multipop tries again by itself. If it stays, check this server's network, proxy and name service, \
                     and the provider's page of service health.";
@@ -268,7 +278,6 @@ const UNTRUSTED: &str = "If the provider has a private authority, or a proxy ope
                          authority as ca_file; also check this machine's clock.";
 const BUSY: &str = "multipop tries again by itself. If it stays, look at the provider's page of service health \
                     (Microsoft 365 admin center, Health > Service health).";
-const ENDPOINT: &str = "The operator must check the provider's token_endpoint and the proxy between.";
 
 fn busy(status: u16, wait_s: u32) -> Error {
     let (cause, what) = match status {
@@ -289,9 +298,13 @@ fn not_understood(status: u16) -> Error {
         407 => ("provider.proxy", "is behind a proxy that wants credentials"),
         _ => ("provider.not_json", "answers with something that is no OAuth error"),
     };
-    Error::new(Status::Config, cause, format!("the token endpoint {what} (HTTP {status})"))
-        .advice(ENDPOINT)
-        .sentences(OPERATOR, ENDPOINT)
+    no_endpoint_of_ours(cause, format!("the token endpoint {what} (HTTP {status})"))
+}
+
+/// What answers is not the endpoint that was meant: the operator is told what was seen, the user that it is not he.
+pub(super) fn no_endpoint_of_ours(cause: &'static str, seen: String) -> Error {
+    let for_operator = format!("Check the provider's token_endpoint and the proxy between: {seen}.");
+    Error::new(Status::Config, cause, seen).advice(&*for_operator).sentences(OPERATOR, for_operator)
 }
 
 /// A peer's text in a line of ours.

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::diagnosis::OPERATOR;
 use super::provider::{ClientAuthentication, IssuerRule, Provider};
 use super::rules::address;
 use super::token::{HttpAnswer, HttpRequest};
@@ -88,8 +89,14 @@ pub fn read(provider: &Provider, answer: &HttpAnswer) -> Result<Provider> {
         provider.client_authentication = authentication(methods.as_deref(), &provider)?;
     }
     // RFC 9207 §3
-    provider.answers_with_issuer =
-        members.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true));
+    const TELLS_ISSUER: &str = "authorization_response_iss_parameter_supported";
+    provider.answers_with_issuer = match members.get(TELLS_ISSUER) {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(tells)) => *tells,
+        Some(_) => {
+            return lies("provider.member_type", format!("has a member {TELLS_ISSUER} that is no boolean"));
+        }
+    };
     Ok(provider)
 }
 
@@ -151,9 +158,9 @@ fn list<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<Vec<&'
 }
 
 fn lies<T>(cause: &'static str, what: impl AsRef<str>) -> Result<T> {
-    let message = format!("the metadata of the provider's issuer {}", what.as_ref());
-    Err(Error::new(Status::Config, cause, message).advice(
-        "The operator must check the provider's issuer, or name authorize_endpoint and token_endpoint himself. \
-         Nobody's sign-in was touched.",
-    ))
+    let seen = format!("the metadata of the provider's issuer {}", what.as_ref());
+    let for_operator = format!(
+        "Check the provider's issuer, or name authorize_endpoint and token_endpoint in the configuration: {seen}."
+    );
+    Err(Error::new(Status::Config, cause, seen).advice(&*for_operator).sentences(OPERATOR, for_operator))
 }

@@ -19,7 +19,7 @@ use super::diagnosis::{self, Refusal};
 use super::provider::{ClientAuthentication, Provider};
 use super::retry_after;
 use super::table;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::model::UnixTime;
 use crate::secret::Secret;
 
@@ -146,7 +146,7 @@ pub fn read_token(
     let token = read_any_token(provider, answer, requested, now)?;
     let scope = &token.scope;
     if !provider.grants_pop(scope) || (provider.profile.is_microsoft() && table::is_for_graph(scope)) {
-        return Err(diagnosis::pop_not_granted(provider, scope).into());
+        return Err(keeping(Refusal::from(diagnosis::pop_not_granted(provider, scope)), token.refresh_token));
     }
     Ok(token)
 }
@@ -170,33 +170,50 @@ pub fn read_any_token(
     if members.contains_key("error") {
         return Err(diagnosis::token_refused(provider, answer, now));
     }
-    let Some(access_token) = text(&members, "access_token")?.filter(|token| !token.is_empty()) else {
+    let refresh_token = secret(&members, "refresh_token")?;
+    match read_members(&members, requested) {
+        Ok(read) => Ok(Token {
+            access_token: read.access_token,
+            refresh_token,
+            id_token: read.id_token,
+            scope: read.scope,
+            expires_at: now + read.lifetime_s,
+            renew_at: now + read.lifetime_s - margin(read.lifetime_s),
+            skew_s: retry_after::skew_s(answer, now),
+        }),
+        // Whatever else it says, it may have taken the old one back.
+        Err(refusal) => Err(keeping(*refusal, refresh_token)),
+    }
+}
+
+fn keeping(refusal: Refusal, rotated: Option<Secret>) -> Box<Refusal> {
+    Box::new(Refusal { rotated, ..refusal })
+}
+
+struct Read {
+    access_token: Secret,
+    id_token: Option<Secret>,
+    scope: String,
+    lifetime_s: u64,
+}
+
+fn read_members(members: &Map<String, Value>, requested: &str) -> std::result::Result<Read, Box<Refusal>> {
+    let Some(access_token) = secret(members, "access_token")? else {
         return Err(unreadable("provider.no_token", "holds no access_token"));
     };
-    if !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(unreadable("provider.bad_token", "holds an access_token no line could carry"));
     }
-    match text(&members, "token_type")? {
+    match text(members, "token_type")? {
         Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
         _ => return Err(unreadable("provider.token_type", "is for no bearer token")),
     }
-    let scope = match text(&members, "scope")? {
+    let scope = match text(members, "scope")? {
         // RFC 6749 §5.1: absent means as asked.
         None | Some("") => requested.to_owned(),
         Some(scope) => scope.to_owned(),
     };
-    let lifetime = lifetime(&members)?;
-    let secret = |text: &str| Secret::new(text.to_owned());
-    let present = |name| text(&members, name).map(|text| text.filter(|text| !text.is_empty()).map(secret));
-    Ok(Token {
-        access_token: secret(access_token),
-        refresh_token: present("refresh_token")?,
-        id_token: present("id_token")?,
-        scope,
-        expires_at: now + lifetime,
-        renew_at: now + lifetime - margin(lifetime),
-        skew_s: retry_after::skew_s(answer, now),
-    })
+    Ok(Read { access_token, scope, lifetime_s: lifetime(members)?, id_token: secret(members, "id_token")? })
 }
 
 /// Where `expires_in` is missing (RFC 6749 §5.1 only recommends it).
@@ -234,11 +251,13 @@ fn text<'a>(
     }
 }
 
+fn secret(members: &Map<String, Value>, name: &str) -> std::result::Result<Option<Secret>, Box<Refusal>> {
+    Ok(text(members, name)?.filter(|text| !text.is_empty()).map(|text| Secret::new(text.to_owned())))
+}
+
 /// The endpoint answers 200 with something that is no token: not our peer, or not the peer that was meant.
 pub(super) fn unreadable(cause: &'static str, what: &str) -> Box<Refusal> {
-    let error = Error::new(Status::Config, cause, format!("the token endpoint's answer {what}"))
-        .advice("The operator must check the provider's token_endpoint and the proxy between.");
-    Box::new(error.into())
+    diagnosis::no_endpoint_of_ours(cause, format!("the token endpoint's answer {what}")).into()
 }
 
 pub(super) type Client = BasicClient<

@@ -131,8 +131,12 @@ impl Instance {
         let who = words::actor(actor)?;
         words::account_id(id)?;
         let act = Config::read_act(json)?;
-        if act == Act::Confirm {
-            return self.confirm(host, actor, id, session);
+        // Those of consent: they need no right to change the account.
+        match &act {
+            Act::Confirm => return self.confirm(host, actor, id, session),
+            Act::OfferLink { lasts_s } => return self.offer_link(host, actor, id, *lasts_s),
+            Act::RedeemLink { token } => return self.redeem_link(host, actor, id, session, token),
+            _ => {}
         }
         self.run(host, |call| async move {
             let row = rights::visible(&*call.store, &who, id)?;

@@ -8,6 +8,7 @@ mod answer;
 mod confirm;
 mod connect;
 mod device;
+mod link;
 mod settle;
 
 use std::time::Duration;
@@ -176,7 +177,31 @@ async fn begin(
     request: &AuthorizeRequest<'_>,
 ) -> Result<String> {
     let row = visible(call, actor, request.account).await?;
-    let provider = provider_of(call, &row)?;
+    let Begun { url, consent } = prepare(call, actor, session, request, &row).await?;
+    let now = call.now();
+    call.with_store(move |store| {
+        store.sweep_consents(now)?;
+        store.begin_consent(&consent)
+    })
+    .await?;
+    log_begun(&row, actor, request);
+    Ok(url)
+}
+
+/// Where to send the browser, and what must be in the store before it goes there.
+struct Begun {
+    url: String,
+    consent: Consent,
+}
+
+async fn prepare(
+    call: &Call,
+    actor: &Actor,
+    session: [u8; 32],
+    request: &AuthorizeRequest<'_>,
+    row: &AccountRow,
+) -> Result<Begun> {
+    let provider = provider_of(call, row)?;
     let fresh = fresh()?;
     let url = if request.admin_consent {
         authorize::admin_consent_url(&provider, &fresh.state)?
@@ -205,18 +230,16 @@ async fn begin(
         created_at: now,
         expires_at: now + if request.admin_consent { admin::ADMIN_CONSENT_S } else { CONSENT_S },
     };
-    call.with_store(move |store| {
-        store.sweep_consents(now)?;
-        store.begin_consent(&consent)
-    })
-    .await?;
+    Ok(Begun { url, consent })
+}
+
+fn log_begun(row: &AccountRow, actor: &Actor, request: &AuthorizeRequest<'_>) {
     Line::new("consent_begin")
         .field("account", &row.account.id)
         .field("actor", actor.name())
-        .field("provider", &provider.id)
+        .field("provider", row.account.provider().unwrap_or_default())
         .field("admin", request.admin_consent)
         .info();
-    Ok(url)
 }
 
 fn fresh() -> Result<Fresh> {

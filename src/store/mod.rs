@@ -17,7 +17,7 @@ use crate::secret::Secret;
 /// and a power cut only once a later full write returned: what is lost with them is one visit's time.
 /// Times of 0 in rows written mean the `now` of the call. An account that does not exist is `E_RIGHTS`, unless the
 /// answer has a word for it.
-pub trait Store: Notices + Send + Sync {
+pub trait Store: Links + Notices + Send + Sync {
     // --- configuration and accounts ---
 
     /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
@@ -181,6 +181,7 @@ pub trait Store: Notices + Send + Sync {
 
 mod fault;
 pub mod lease;
+mod links;
 mod notices;
 mod password;
 mod records;
@@ -188,6 +189,7 @@ mod schema;
 pub mod seal;
 pub mod sqlite;
 
+pub use links::{Link, Links, Redeemed};
 pub use notices::{About, Idle, Incident, Needs, Notices, SERVER, TOLD_AGAIN_S, Told, Trouble};
 pub use password::{PasswordState, StoredPassword};
 pub use records::*;

@@ -110,6 +110,14 @@ const STEP_1: &str = "
         realm  TEXT NOT NULL
     ) WITHOUT ROWID;
 
+    -- One-time links, one for an account; of the token its hash.
+    CREATE TABLE links (
+        account     INTEGER PRIMARY KEY,
+        token       BLOB NOT NULL,
+        owner       BLOB NOT NULL,
+        expires_at  INTEGER NOT NULL
+    );
+
     CREATE TABLE accounts (
         row         INTEGER PRIMARY KEY AUTOINCREMENT,
         id          BLOB NOT NULL UNIQUE,

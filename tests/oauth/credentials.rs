@@ -14,7 +14,7 @@ use multipop::service::consent::AuthorizeRequest;
 use multipop_host::mock::idp::{Client, ClientKey};
 use serde_json::{Value, json};
 
-use super::world::{ALICE, Listener, SESSION, World};
+use super::world::{ALICE, BOB, Listener, SESSION, World};
 use super::{NOW, TENANT, config, secret};
 
 /// Making one takes a moment.
@@ -128,59 +128,53 @@ fn at(world: &World, name: &str) -> Value {
 }
 
 #[test]
-fn a_certificate_connects_and_refreshes_with_a_new_assertion_each_time() {
-    for algorithm in ["PS256", "RS256"] {
-        let mut world = world(&[&KEY], &[], json!({ "assertion_algorithm": algorithm }));
+fn each_flow_works_with_each_way_of_proof() {
+    for (method, algorithm) in [
+        ("client_secret_post", None),
+        ("client_secret_basic", None),
+        ("private_key_jwt", Some("PS256")),
+        ("private_key_jwt", Some("RS256")),
+    ] {
+        let mut world = world(&[&KEY], &[Client::SECRET], json!({ "client_authentication": method }));
         let (certificate, key) = (at(&world, "one.pem"), at(&world, "one.key"));
-        world.provider()["certificate_file"] = certificate;
-        world.provider()["private_key_file"] = key;
+        let secret = at(&world, "secret");
+        let p = world.provider();
+        p["tenant"] = json!(TENANT);
+        match algorithm {
+            None => p["client_secret_file"] = secret,
+            Some(algorithm) => {
+                p["assertion_algorithm"] = json!(algorithm);
+                p["certificate_file"] = certificate;
+                p["private_key_file"] = key;
+            }
+        }
+        world.json["accounts"]["of-nobody"] = json!({ "owner": BOB, "user": BOB, "provider": "p", "server": "127.0.0.1:995", "app_only": true });
         world.configure();
         // Every token is over at once.
-        world.idp.change(|s| s.token_lifetime = Duration::ZERO);
+        world.idp.change(|s| {
+            s.token_lifetime = Duration::ZERO;
+            s.entra_tenant = Some(TENANT.to_owned());
+        });
         world.connect();
-        for _ in 0..2 {
-            let row = world.row("a");
+        let request = AuthorizeRequest { actor: "*", ..world.ask() };
+        let begun = world.instance.device_begin(&mut Listener::default(), &request).unwrap();
+        let begun: Value = serde_json::from_str(&begun).unwrap();
+        assert!(world.idp.enter_code(begun["user_code"].as_str().unwrap(), ALICE, true).unwrap());
+        world.clock.pass(5);
+        world.instance.device_poll(&mut Listener::default(), &request).0.unwrap();
+        for account in ["a", "a", "of-nobody"] {
+            let row = world.row(account);
             world.call(|call| async move { grant::access(&call, &row).await.map(drop) }).unwrap();
         }
         let journal = world.idp.journal();
-        assert_eq!((journal.count("private_key_jwt"), journal.count("refresh_token/ok")), (3, 2));
-        // The provider takes none twice.
+        let flows = ["authorization_code", "device_code", "refresh_token", "client_credentials"];
+        assert_eq!(flows.map(|flow| journal.count(&format!("{flow}/ok"))), [1, 1, 2, 1]);
+        // A request for a code, and one for each token.
+        let proofs = ["client_secret_post", "client_secret_basic", "private_key_jwt"];
+        assert_eq!(proofs.map(|one| journal.count(one)), proofs.map(|one| if one == method { 6 } else { 0 }));
+        // The provider takes no assertion twice.
         assert_eq!(journal.violations(), Vec::<String>::new());
     }
-}
-
-fn only_by_the_first(change: impl FnOnce(&mut World)) -> World {
-    let mut world = world(&[&KEY], &[], json!({}));
-    let (certificate, key) = (at(&world, "one.pem"), at(&world, "one.key"));
-    world.provider()["certificate_file"] = certificate;
-    world.provider()["private_key_file"] = key;
-    change(&mut world);
-    world.configure();
-    world
-}
-
-#[test]
-fn a_certificate_asks_for_a_code_and_for_a_token_of_the_application_too() {
-    let world = only_by_the_first(|_| {});
-    let request = AuthorizeRequest { actor: "*", ..world.ask() };
-    let begun = world.instance.device_begin(&mut Listener::default(), &request).unwrap();
-    let begun: Value = serde_json::from_str(&begun).unwrap();
-    assert!(world.idp.enter_code(begun["user_code"].as_str().unwrap(), ALICE, true).unwrap());
-    world.clock.pass(5);
-    world.instance.device_poll(&mut Listener::default(), &request).0.unwrap();
-    let journal = world.idp.journal();
-    assert_eq!((journal.count("private_key_jwt"), journal.count("device_code/ok")), (2, 1));
-    assert_eq!(journal.violations(), Vec::<String>::new());
-
-    let world = only_by_the_first(|world| {
-        world.provider()["tenant"] = json!(TENANT);
-        world.json["accounts"]["a"]["app_only"] = json!(true);
-    });
-    let row = world.row("a");
-    world.call(|call| async move { grant::access(&call, &row).await.map(drop) }).unwrap();
-    let journal = world.idp.journal();
-    assert_eq!((journal.count("private_key_jwt"), journal.count("client_credentials/ok")), (1, 1));
-    assert_eq!(journal.violations(), Vec::<String>::new());
 }
 
 #[test]

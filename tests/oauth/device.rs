@@ -26,8 +26,8 @@ fn begin(world: &World) -> String {
     begun["user_code"].as_str().unwrap().to_owned()
 }
 
-struct Polled {
-    result: Result<()>,
+pub struct Polled {
+    pub result: Result<()>,
     json: Value,
     listener: Listener,
 }
@@ -42,14 +42,14 @@ impl Polled {
     }
 }
 
-fn poll_as(instance: &Instance, request: &AuthorizeRequest<'_>) -> Polled {
+pub fn poll_as(instance: &Instance, request: &AuthorizeRequest<'_>) -> Polled {
     let mut listener = Listener::default();
     let (result, json) = instance.device_poll(&mut listener, request);
     let json = json.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
     Polled { result, json, listener }
 }
 
-fn poll(world: &World) -> Polled {
+pub fn poll(world: &World) -> Polled {
     poll_as(&world.instance, &operator(world))
 }
 

@@ -86,6 +86,8 @@ fn no_mail() -> Reply {
 
 pub struct World {
     pub idp: Server,
+    /// What the provider gave, for a mail server to look at.
+    pub tokens: TokenTable,
     pub pki: Pki,
     pub clock: Arc<GivenClock>,
     pub folder: tempfile::TempDir,
@@ -116,7 +118,8 @@ impl World {
             log::set_max_level(log::LevelFilter::Trace);
         }
         let pki = Pki::new().unwrap();
-        let idp = Server::start(&pki, &TokenTable::new(), settings).unwrap();
+        let tokens = TokenTable::new();
+        let idp = Server::start(&pki, &tokens, settings).unwrap();
         for (name, oid) in
             [(ALICE, "aaaaaaaa-0000-4000-8000-000000000001"), (BOB, "bbbbbbbb-0000-4000-8000-000000000002")]
         {
@@ -148,8 +151,8 @@ impl World {
             "accounts": { "a": account(ALICE, "alice"), "b": account(BOB, "bob") },
         });
         let clock = Arc::new(GivenClock::default());
-        let world =
-            World { idp, pki, clock: clock.clone(), folder, json, instance: Instance::new("test", clock) };
+        let instance = Instance::new("test", clock.clone());
+        let world = World { idp, tokens, pki, clock, folder, json, instance };
         world.configure();
         world
     }

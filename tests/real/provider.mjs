@@ -7,7 +7,8 @@
 // answers each with one JSON line:
 //   revoke LOGIN   the user withdraws every consent: grants, refresh and access tokens are gone
 //   expire LOGIN   his access tokens end now, refresh tokens stay
-//   counts         what the token endpoint did: {"authorization_code": 1, "refresh_token": 2, "invalid_grant": 0 …}
+//   counts         what the token endpoint did: {"authorization_code": 1, "refresh_token": 2, "invalid_grant": 0 …},
+//                  and by what proof it granted: client_secret_post, client_secret_basic, PS256, RS256
 // SIGTERM keeps what was granted in the state file, so that a restart is a restart and not a new provider.
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
@@ -93,7 +94,13 @@ const provider = new Provider(issuer, {
 
 const counts = {};
 const count = (what) => { counts[what] = (counts[what] ?? 0) + 1; };
-provider.on('grant.success', (ctx) => count(ctx.oidc.params.grant_type));
+// How the client proved itself; the provider takes a secret either way, whatever the client is registered with.
+const proof = ({ headers, oidc: { body } }) => {
+  if (headers.authorization?.startsWith('Basic ')) return 'client_secret_basic';
+  if (body.client_secret) return 'client_secret_post';
+  return JSON.parse(Buffer.from(body.client_assertion.split('.')[0], 'base64url')).alg;
+};
+provider.on('grant.success', (ctx) => { count(ctx.oidc.params.grant_type); count(proof(ctx)); });
 provider.on('grant.error', (_, error) => count(error.error));
 provider.on('server_error', (_, error) => console.error(error));
 

@@ -39,6 +39,8 @@ fn full(store: &dyn Store, id: &str, owner: &str) {
     let mut begun = consent(id.len() as u8, id);
     begun.state[..8].copy_from_slice(&id.as_bytes()[..8]);
     store.begin_consent(&begun).unwrap();
+    let link = Link { token: [3; 32], account: id.into(), owner: owner.into(), expires_at: NOW + 60 };
+    store.offer_link(&link, NOW).unwrap();
     let lease = visit(store, id);
     let mut refused = row(1, RowState::Refused);
     refused.uidl = Some(b"a-uidl".to_vec());

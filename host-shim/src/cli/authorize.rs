@@ -36,6 +36,12 @@ pub struct Authorize {
     /// Show a code to be entered on another device (RFC 8628), and wait
     #[arg(long, conflicts_with_all = ["paste", "choose_account", "force_consent", "admin_consent"])]
     device: bool,
+    /// Begin nothing here: print a one-time link's token for the owner, whose browser is elsewhere
+    #[arg(long, conflicts_with_all = ["paste", "device", "choose_account", "force_consent", "admin_consent"])]
+    link: bool,
+    /// Begin with the token of such a link; the owner's own, so only with --as
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["link", "device", "choose_account", "force_consent", "admin_consent"])]
+    redeem: Option<String>,
     /// Say yes where another name signed in than is configured; the owner's own, so only with --as
     #[arg(long)]
     yes: bool,
@@ -49,14 +55,10 @@ impl Authorize {
         if self.device {
             return self.by_device(&mut instance, &session, console);
         }
-        let url = instance.authorize_url(&library::Authorize {
-            actor: &self.configured.actor,
-            account: &self.account,
-            session: &session,
-            choose_account: self.choose_account,
-            force_consent: self.force_consent,
-            admin_consent: self.admin_consent,
-        })?;
+        if self.link {
+            return self.offer_link(&mut instance, console);
+        }
+        let url = self.url(&mut instance, &session)?;
         let landing = self.landing(&url, console);
         console.say(&format!("Open this page in a browser and sign in:\n\n  {url}\n"));
         console.object(&json!({"type": "authorize", "account": self.account, "url": url}));
@@ -75,6 +77,41 @@ impl Authorize {
             }
         };
         self.told(&mut instance, &session, result, answer, json, console)
+    }
+
+    fn url(&self, instance: &mut Instance, session: &str) -> Result<String, Trouble> {
+        if let Some(token) = &self.redeem {
+            let verb = json!({"verb": "redeem_link", "token": token});
+            let answer = self.act(instance, Some(session), &verb)?;
+            return Ok(answer["url"].as_str().unwrap_or_default().to_owned());
+        }
+        Ok(instance.authorize_url(&library::Authorize {
+            actor: &self.configured.actor,
+            account: &self.account,
+            session,
+            choose_account: self.choose_account,
+            force_consent: self.force_consent,
+            admin_consent: self.admin_consent,
+        })?)
+    }
+
+    /// A host with pages sends the address of the page that redeems it; here that page is a terminal.
+    fn offer_link(&self, instance: &mut Instance, console: &Console) -> Done {
+        let answer = self.act(instance, None, &json!({"verb": "offer_link"}))?;
+        console.say(&format!(
+            "The owner signs in himself, once and within a day, with\n\n  multipop-host authorize {} --as OWNER --redeem {}\n",
+            self.account,
+            answer["token"].as_str().unwrap_or_default(),
+        ));
+        console.object(&json!({"type": "link", "account": self.account, "link": answer}));
+        Ok(())
+    }
+
+    fn act(&self, instance: &mut Instance, session: Option<&str>, verb: &Value) -> Result<Value, Trouble> {
+        let answer =
+            instance.account_act(&self.configured.actor, &self.account, session, &verb.to_string())?;
+        serde_json::from_str(&answer)
+            .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))
     }
 
     /// Asks as often as the library says, which says as often as the provider.

@@ -1,4 +1,4 @@
-//! The verbs of `multipop_account_act` but `confirm`: what each writes, and what it answers.
+//! The verbs of `multipop_account_act` but those of a consent: what each writes, and what it answers.
 //!
 //! Deleting older mail is the one that cannot be undone: it needs the count that was shown, and begins after
 //! `delete_grace_s`, until when `keep_older` takes it back.
@@ -20,8 +20,10 @@ pub(super) fn perform(call: &Call, actor: &Actor, row: &AccountRow, act: &Act) -
     let id = row.account.id.as_str();
     let mut answer = json!({ "verb": act.verb() });
     match act {
-        // Told apart before: it is bound to the consent's session.
-        Act::Confirm => return Err(Error::bug("confirm is not a verb of the store")),
+        // Told apart before: they belong to a consent.
+        Act::Confirm | Act::OfferLink { .. } | Act::RedeemLink { .. } => {
+            return Err(Error::bug(format!("{} is not a verb of the store", act.verb())));
+        }
         Act::Pause => change(call, id, |state| {
             state.paused = true;
             state.held |= *actor == Actor::Operator;

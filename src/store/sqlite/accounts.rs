@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::change::Change;
 use super::keys::Keys;
 use super::state::{self, from_json, schedule, to_json};
-use super::{notices, passwords};
+use super::{links, notices, passwords};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::DataKey;
@@ -235,6 +235,7 @@ pub(super) fn replace(
         db.execute("UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?", [found.row])?;
         notices::grant_gone(db, found.row)?;
         db.execute("DELETE FROM consents WHERE account = ? AND used = 0", [found.row])?;
+        links::void(db, found.row)?;
     }
     Ok(())
 }

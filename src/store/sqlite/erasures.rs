@@ -28,7 +28,7 @@ impl Effort {
 }
 
 /// What leads to an account, or lets somebody write: gone with its key.
-const AT_ONCE: [&str; 5] = ["leases", "grants", "consents", "standings", "notices"];
+const AT_ONCE: [&str; 6] = ["leases", "grants", "consents", "links", "standings", "notices"];
 
 /// What may be much, and its key; gone piece by piece.
 const PIECEMEAL: [(&str, &str); 2] = [("ledger", "account, generation, key"), ("listings", "account")];

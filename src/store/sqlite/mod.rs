@@ -28,6 +28,7 @@ mod keys;
 mod leases;
 mod ledger;
 mod ledger_rows;
+mod links;
 mod notices;
 mod passwords;
 mod promises;

@@ -14,6 +14,7 @@ pub mod consents;
 pub mod grants;
 pub mod leases;
 pub mod ledger;
+pub mod links;
 pub mod notices;
 pub mod passwords;
 
@@ -66,6 +67,11 @@ macro_rules! every_promise {
                 an_expired_consent_is_not_taken
                 the_answer_is_remembered_for_a_quarter_of_an_hour
                 removal_of_the_account_ends_its_consents;
+            links:
+                i11_a_link_is_redeemed_once
+                i11_a_wrong_owner_or_token_uses_nothing_up
+                a_link_ends_with_its_time_or_the_next_one
+                a_link_is_void_once_its_account_is_another;
             notices:
                 a_standing_follows_every_change_of_state
                 the_most_within_any_hour_is_counted

@@ -80,6 +80,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
     match fault {
         Some(What::CloseAfterDoing) => return Err(Lost),
         Some(What::Huge(octets)) => pad(&mut reply.body, octets),
+        Some(What::Member(name, value)) => change(&mut reply.body, name, value),
         Some(What::RightBodyWithStatus(code)) => {
             reply.status = StatusCode::from_u16(code).unwrap_or(reply.status);
         }
@@ -220,6 +221,14 @@ fn echo(status: u16, form: &Form, head: &http::request::Parts, journal: &Journal
     });
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     Reply::json(status, &body)
+}
+
+/// Gives a JSON object this member.
+fn change(body: &mut Vec<u8>, name: &str, value: Value) {
+    if let Ok(Value::Object(mut members)) = serde_json::from_slice(body) {
+        members.insert(name.to_owned(), value);
+        *body = Value::from(members).to_string().into_bytes();
+    }
 }
 
 /// Makes a JSON object this long by a member nobody knows.

@@ -98,6 +98,8 @@ pub enum What {
     CloseAfterDoing,
     /// Half of the right answer, then closed; has its effect.
     HalfAnswer,
+    /// The right answer with this member in it; has its effect.
+    Member(&'static str, Value),
     /// The right answer with another status; has its effect.
     RightBodyWithStatus(u16),
 }

@@ -37,7 +37,8 @@ impl Journal {
     }
 
     /// How often: a grant type (`authorization_code`, `refresh_token`, …) that came to the token endpoint,
-    /// the same with `/ok` where it was granted, or an endpoint (`authorize`, `discovery`, `keys`,
+    /// the same with `/ok` where it was granted, how a client proved itself (`client_secret_post`,
+    /// `client_secret_basic`, `private_key_jwt`), or an endpoint (`authorize`, `discovery`, `keys`,
     /// `introspect`, `revoke`, `adminconsent`).
     pub fn count(&self, what: &str) -> u64 {
         self.0.inner.lock().counts.get(what).copied().unwrap_or(0)

@@ -127,6 +127,7 @@ fn authenticate(
         let (id, secret) = text.split_once(':')?;
         Some((form_decoded(id), form_decoded(secret)))
     });
+    let method = if basic.is_some() { "client_secret_basic" } else { "client_secret_post" };
     let (id, secret) = match (basic, form.get("client_secret")) {
         (Some(_), Some(_)) => {
             shared.journal.violation("client authentication twice in one request");
@@ -166,7 +167,10 @@ fn authenticate(
         None if client.secrets.is_empty() && client.certificates.is_empty() => Ok(id),
         None => Err(wrong(7_000_218)),
         Some(_) if client.secrets.is_empty() => Err(wrong(700_025)),
-        Some(secret) if client.secrets.contains(&secret) => Ok(id),
+        Some(secret) if client.secrets.contains(&secret) => {
+            shared.journal.counted(method);
+            Ok(id)
+        }
         Some(_) => Err(wrong(7_000_215)),
     }
 }
