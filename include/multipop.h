@@ -188,6 +188,7 @@ typedef struct multipop_instance multipop_t;
 #define MULTIPOP_EVENT_OPERATOR_NEEDED 8u  /* tell the operator; `advice` says what to do */
 #define MULTIPOP_EVENT_THROTTLED 9u        /* provider or server asked for patience: `retry_after_s` */
 #define MULTIPOP_EVENT_SET_ASIDE 10u       /* a message or an account is left out for now; `message` says which */
+#define MULTIPOP_EVENT_RECOVERED 11u       /* what the operator was needed for is over; since 1.2 */
 
 /* What happened. Texts are never NULL but may be empty. Skip a `kind` you do not know. */
 typedef struct multipop_event {

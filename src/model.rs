@@ -261,6 +261,8 @@ pub enum EventKind {
     OperatorNeeded = 8,
     Throttled = 9,
     SetAside = 10,
+    /// What the operator was needed for is over.
+    Recovered = 11,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use multipop::model::Outcome;
+use multipop::model::{EventKind, Outcome};
 use multipop::oauth::table::{self, Class};
+use multipop_host::mock::pop3::{At, Fault, Script, Verb, What};
 use serde_json::json;
 
-use crate::house::{DAY, Recorder};
+use crate::house::{DAY, House, Recorder};
 use crate::setup::{MINUTES_10, Office, PAGE, ask, done, kinds};
 
 const USERS: Outcome = Outcome::ReauthUser;
@@ -214,4 +215,21 @@ fn what_the_store_keeps_of_a_notice_names_nobody() {
             }
         }
     }
+}
+
+#[test]
+fn what_the_operator_is_needed_for_is_told_by_event_when_it_begins_and_when_it_is_over() {
+    let house = House::new(Script::dovecot());
+    let mut events = Vec::new();
+    for refused in [false, true, true, false, false] {
+        let words = "[SYS/PERM] somebody must act".to_owned();
+        let faults = refused.then(|| Fault::new(At::Verb(Verb::AuthData), What::Err(words)));
+        house.pop.change(|script| script.faults = faults.into_iter().collect());
+        let mut sink = Recorder::default();
+        let _ = house.fetch(&mut sink);
+        let told = [EventKind::OperatorNeeded, EventKind::Recovered];
+        events.push(sink.kinds().into_iter().filter(|kind| told.contains(kind)).collect::<Vec<_>>());
+        house.clock.advance(DAY);
+    }
+    assert_eq!(events, [vec![], vec![EventKind::OperatorNeeded], vec![], vec![EventKind::Recovered], vec![]]);
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::keys::Keys;
 use super::{Durability, SqliteStore, accounts, natural, sql};
 use crate::error::Result;
-use crate::model::{Account, UnixTime};
+use crate::model::{Account, Outcome, UnixTime};
 use crate::store::notices::*;
 use crate::store::{AccountRow, AccountState, fault};
 
@@ -52,6 +52,11 @@ pub(super) fn follow(
     let (mut since, mut healed) = (sql(state.since), None);
     if let Some((was, for_cause, with, began)) = before {
         if (was, for_cause.as_str(), with.as_str()) == (needs as i64, cause, provider.as_str()) {
+            return Ok(());
+        }
+        // Cut off before it was let in: nothing new is known.
+        let got_in = state.last_login.is_some_and(|at| sql(at) >= began);
+        if was != 0 && state.outcome == Some(Outcome::OkMore) && !got_in {
             return Ok(());
         }
         if was == needs as i64 {

@@ -55,6 +55,12 @@ pub fn a_standing_follows_every_change_of_state(open: Open) {
     stop(&*store, "a", Outcome::ReauthUser, "consent.expired", NOW + 50);
     let expired = &store.troubles(NOW + 60).unwrap()[0];
     assert_eq!((expired.since, expired.cause_since), (NOW + 10, NOW + 50));
+    // A visit cut off before it was let in says nothing.
+    stop(&*store, "a", Outcome::OkMore, "", NOW + 60);
+    assert_eq!(store.troubles(NOW + 60).unwrap().len(), 3);
+    store.update_state("a", &mut |state| state.last_login = Some(NOW + 65)).unwrap();
+    assert_eq!(store.troubles(NOW + 65).unwrap().len(), 2);
+    stop(&*store, "a", Outcome::ReauthUser, "consent.expired", NOW + 66);
     for id in ["a", "b", "c"] {
         stop(&*store, id, Outcome::Ok, "", NOW + 70);
     }
