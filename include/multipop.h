@@ -281,7 +281,9 @@ multipop_status_t multipop_account_put(multipop_t *mp, const char *actor, const 
                                        const char *json, multipop_error_t *err);
 
 /* Removes an account with grant and ledger, for good: its key is destroyed first, and whatever runs on it in any process
- * writes nothing more. E_RIGHTS, E_STORE. */
+ * writes nothing more; a fetch under way there is waited for up to three seconds. Local: the grant is given back to
+ * the provider by later passes. Where the provider takes none, the person must withdraw it: `state.withdraw` of
+ * multipop_accounts says where, so ask before. E_RIGHTS, E_STORE. */
 multipop_status_t multipop_account_remove(multipop_t *mp, const char *actor, const char *id, multipop_error_t *err);
 
 /* Which accounts to list: those the actor reaches, in an order of the store's own, which is that of no name: sort for
@@ -328,6 +330,9 @@ multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const 
 /* One verb that is not about one account, as JSON (at most 64 KiB): {"verb": "..."} and what the verb needs.
  *
  *     providers      what an account of `actor` may name as its provider, for a form to choose from
+ *     export         everything the store holds about this "owner", secrets left out: the operator's, and his own
+ *     erase          everything of this "owner" or this "realm", for good; the operator's. Refused as a whole while
+ *                    accounts of the configuration are among them (`message` names them)
  *     notices        MULTIPOP_OPERATOR: what is to be sent now to owners and to the operator, worded, each given to one
  *                    caller for five minutes (docs/embedding.md, Notices)
  *     notices_done   MULTIPOP_OPERATOR: the "ids" of those that were sent

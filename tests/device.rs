@@ -17,6 +17,7 @@ use rig::{Options, REDIRECT_URI, Rig, server};
 use serde_json::{Value, json};
 
 const ALICE: &str = "alice@contoso.example";
+const BOB: &str = "bob@contoso.example";
 
 /// At a provider found by its issuer alone.
 fn instance(rig: &Rig, app_only: bool) -> Instance {
@@ -40,10 +41,10 @@ fn instance(rig: &Rig, app_only: bool) -> Instance {
             "app_scope": "mail",
             "servers": [pop],
         } },
-        "accounts": { "alice": {
-            "owner": "alice@example.com", "provider": "contoso", "server": pop, "user": ALICE,
-            "app_only": app_only,
-        } },
+        "accounts": {
+            "alice": { "owner": "alice@example.com", "provider": "contoso", "user": ALICE, "app_only": app_only },
+            "bob": { "owner": "bob@example.com", "provider": "contoso", "user": BOB, "app_only": app_only },
+        },
     });
     let instance = Instance::new("test", Arc::new(SystemClock));
     instance.configure(&mut Recorder::default(), &config.to_string()).unwrap();
@@ -89,12 +90,16 @@ fn a_code_entered_in_another_browser_brings_the_mail() {
 }
 
 #[test]
-fn an_independent_provider_gives_the_application_a_token() {
+fn an_application_s_own_token_opens_the_mailbox_it_is_for_at_an_independent_provider_and_dovecot() {
     let mut rig = Rig::start(&Options::default());
+    rig.dovecot.deliver(ALICE, b"Subject: one\r\n\r\nHello.\r\n");
     let instance = instance(&rig, true);
-    // Dovecot asks whose the token is, and it is nobody's.
     let (result, report) = fetch(&instance, &mut Recorder::default(), Some("alice"), true);
-    assert_eq!(rig.provider.count("client_credentials"), 1, "{result:?}");
-    assert_eq!((rig.provider.count("invalid_scope"), report.messages_taken), (0, 0));
-    assert!(result.is_err());
+    assert_eq!((result, report.messages_taken), (Ok(()), 1));
+    assert_eq!(rig.provider.count("client_credentials"), 1);
+    // Dovecot asks whose the token is, and it is not Bob's. He has the same one, and another is no better.
+    let (result, report) = fetch(&instance, &mut Recorder::default(), Some("bob"), true);
+    assert_eq!((result.unwrap_err().cause, report.messages_taken), ("mailbox.app_access", 0));
+    assert!(rig.provider.count("client_credentials") <= 2);
+    assert_eq!(rig.provider.count("invalid_scope"), 0);
 }

@@ -45,6 +45,13 @@ fn state(house: &House) -> Value {
     house.shown()["state"].clone()
 }
 
+/// What the doctor says of it.
+fn check(house: &House) -> Value {
+    let request = CheckRequest { actor: "*", account: Some("alice"), deadline_s: 60, dry_run: false };
+    let found = house.instance.check(&mut Recorder::default(), &request).unwrap();
+    serde_json::from_str::<Value>(&found).unwrap()["accounts"][0].clone()
+}
+
 fn with_password(signed: &mut Signed, kind: &str, proxy: &Proxy) {
     let file = signed.house.path("proxy-password");
     std::fs::write(&file, LOGIN.split_once(':').unwrap().1).unwrap();
@@ -121,11 +128,9 @@ fn a_name_is_resolved_by_the_proxy_or_here() {
         let asked = if expected == "ok" { vec![server.clone()] } else { vec![] };
         assert_eq!(proxy.targets(), asked, "{kind}");
         if expected == "ok" {
-            let request = CheckRequest { actor: "*", account: Some("alice"), deadline_s: 60, dry_run: false };
-            let found = house.instance.check(&mut Recorder::default(), &request).unwrap();
-            let found: Value = serde_json::from_str(&found).unwrap();
+            let found = check(&house);
             assert_eq!(found["ok"], true, "{found:#}");
-            let note = found["accounts"][0]["steps"][1]["note"].as_str().unwrap();
+            let note = found["steps"][1]["note"].as_str().unwrap();
             assert!(note.starts_with(&format!("left to the proxy {kind}://")), "{note}");
         }
     }
@@ -202,6 +207,10 @@ fn a_proxy_s_fault_is_told_as_such_and_costs_no_account_anything() {
     drop(gone);
     let _ = house.fetch(&mut Recorder::default());
     assert_told("", &state(&house), Status::Transient, "proxy.unreachable");
+    // Where nobody ever logged in it is not time that mends it.
+    let found = check(&house);
+    assert_eq!((&found["first"], &found["steps"][2]["cause"]), (&json!("tcp"), &json!("proxy.unreachable")));
+    assert_eq!(found["steps"][2]["who"], "operator", "{found:#}");
     let house = reached(json!({ "proxy": "socks5h://proxy.contoso.invalid:1080" }));
     let _ = house.fetch(&mut Recorder::default());
     assert_told("", &state(&house), Status::Transient, "proxy.unreachable");
@@ -306,6 +315,27 @@ fn connections_come_from_the_configured_address() {
 }
 
 #[test]
+fn what_the_network_names_is_proved_at_configure() {
+    let mut house = reached(json!({}));
+    let login = |kind: &str, file: std::path::PathBuf| json!({ "proxy": format!("{kind}://127.0.0.1:1"), "proxy_user": "multipop", "proxy_password_file": file });
+    std::fs::write(house.path("long"), "x".repeat(256)).unwrap();
+    for network in [login("http", house.path("nowhere")), login("socks5", house.path("long"))] {
+        house.config["network"] = network;
+        let error = house.configure().unwrap_err();
+        assert!(error.message.starts_with("network.proxy_password_file:"), "{error}");
+    }
+    house.config["network"] = login("http", house.path("long"));
+    house.configure().unwrap();
+    // A proxy over TLS is trusted as peers are.
+    house.config["network"] = json!({});
+    house.config["proxy"] = json!("https://127.0.0.1:1");
+    house.config["accounts"] = json!({});
+    house.config.as_object_mut().unwrap().remove("ca_file");
+    let error = house.configure().unwrap_err();
+    assert_eq!((error.cause, error.message.starts_with("proxy:")), ("config.roots", true), "{error}");
+}
+
+#[test]
 fn an_address_this_machine_has_not_is_the_operator_s_to_mend() {
     let house = reached(json!({ "source": { "ipv4": "192.0.2.77" } }));
     let _ = house.fetch(&mut Recorder::default());
@@ -356,6 +386,21 @@ fn a_family_is_preferred_and_no_other_is_taken_where_only_it_may_be() {
     let house = reached(json!({ "prefer": "ipv6_only" }));
     let _ = house.fetch(&mut Recorder::default());
     assert_eq!(state(&house)["cause"], "network.family");
+}
+
+#[test]
+fn an_address_that_does_not_answer_is_not_waited_for() {
+    let mut house = reached(json!({ "prefer": "ipv6" }));
+    house.pop.show(&house.pki.for_names(&["localhost"]).unwrap()).unwrap();
+    let v4 = proxy(Kind::Tap(house.pop.address())).start();
+    let port = v4.address.port();
+    let _mute = proxy::Mute::at(&format!("[::1]:{port}"));
+    house.config["timeouts"]["connect_s"] = json!(20);
+    move_to(&mut house, &format!("localhost:{port}"));
+    let began = Instant::now();
+    house.fetch_ok(&mut Recorder::default());
+    assert_eq!(v4.seen().len(), 1);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -70,6 +70,7 @@ pub fn config(profile: Profile) -> ProviderConfig {
         token_endpoint: None,
         admin_consent_endpoint: None,
         revocation_endpoint: None,
+        withdraw_url: None,
         device_endpoint: None,
         device_flow: None,
         app_scope: None,

@@ -198,7 +198,34 @@ fn accounts_are_listed_put_paused_and_removed() {
     assert!(listed.contains("bob@example.com"), "{listed}");
     let foreign = accounts(&["--as", "eve@example.com", "list", "--account", "bob-contoso"]);
     assert_eq!((foreign.0, &foreign.1["error"]["status"]), (Some(20), &(-23).into()));
-    assert_eq!(accounts(&["remove", "bob-contoso"]).0, Some(0));
+    let removed = accounts(&["remove", "bob-contoso"]);
+    assert_eq!((removed.0, &removed.1["withdraw"]["provider"]), (Some(0), &"contoso".into()));
     let wrong = accounts(&["put", "bob-contoso", "--owner", "bob@example.com", "{"]);
     assert_eq!((wrong.0, &wrong.1["error"]["status"]), (Some(1), &(-1).into()));
+}
+
+#[test]
+fn an_owner_is_told_of_and_erased() {
+    let mock = Mock::start();
+    let config = mock.text("config");
+    let run = |arguments: &[&str]| {
+        let (command, rest) = arguments.split_first().unwrap();
+        let output = host(&[command, "--config", config]).args(rest).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let put = r#"{"provider": "contoso", "user": "bob@contoso.example"}"#;
+    assert_eq!(run(&["accounts", "put", "bob-contoso", put, "--owner", "bob@example.com"]).0, Some(0));
+    let (status, said) = run(&["export", "--owner", "bob@example.com"]);
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((status, &told["accounts"][0]["user"]), (Some(0), &"bob@contoso.example".into()));
+    // He may not, and what is configured is not.
+    assert_eq!(run(&["erase", "--owner", "bob@example.com", "--as", "bob@example.com"]).0, Some(20));
+    let (status, said) = run(&["erase", "--json", "--realm", "default"]);
+    assert!(status == Some(20) && said.contains("alice-contoso"), "{said}");
+    let (status, said) = run(&["erase", "--owner", "bob@example.com"]);
+    assert!(status == Some(0) && said.starts_with("1 accounts erased"), "{said}");
+    assert!(said.contains("contoso: "), "where he withdraws: {said}");
+    let (_, said) = run(&["export", "--json", "--owner", "bob@example.com"]);
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["accounts"], serde_json::json!([]));
+    assert_eq!(run(&["erase"]).0, Some(1));
 }

@@ -33,7 +33,7 @@ pub use notices::{Digest, NoticeRules};
 pub use profile::{Cloud, Profile};
 pub use provider::PERSONAL_TENANT;
 pub use read::Source;
-pub use verb::Verb;
+pub use verb::{Verb, Whom};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Config {
@@ -151,6 +151,8 @@ pub struct ProviderConfig {
     pub token_endpoint: Option<String>,
     pub admin_consent_endpoint: Option<String>,
     pub revocation_endpoint: Option<String>,
+    /// Where a person withdraws a consent himself.
+    pub withdraw_url: Option<String>,
     /// Where a code for another device is asked for (RFC 8628).
     pub device_endpoint: Option<String>,
     /// Who may sign in by it: `operator`, `owners`, `off`.

@@ -27,6 +27,7 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         token_endpoint: https(&mut members, "token_endpoint")?,
         admin_consent_endpoint: https(&mut members, "admin_consent_endpoint")?,
         revocation_endpoint: https(&mut members, "revocation_endpoint")?,
+        withdraw_url: https(&mut members, "withdraw_url")?,
         device_endpoint: https(&mut members, "device_endpoint")?,
         device_flow: word(&mut members, "device_flow", &["operator", "owners", "off"])?,
         app_scope: line(&mut members, "app_scope")?,

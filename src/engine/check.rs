@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use super::call::Call;
 use super::grant::{self, Access};
+use super::hold::LEASE_S;
 use super::login;
-use super::visit::{LEASE_S, Visit};
+use super::visit::Visit;
 use crate::error::{Error, Result, Status};
 use crate::model::{Classic, TokenSource, UnixTime};
 use crate::oauth::diagnosis;
@@ -78,7 +79,7 @@ async fn under_lease(
     let visit = begin(call, row, lease.clone(), provider).await;
     let walked = match visit {
         Ok(mut visit) => {
-            let _renewing = visit.keep_the_lease();
+            let _held = visit.keep_the_lease();
             walk(&mut visit, dry_run, course).await
         }
         Err(error) => Err(error),

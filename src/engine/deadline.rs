@@ -4,8 +4,8 @@
 //! every `CANCEL_EVERY`. At the deadline a fetch stops beginning messages and ends tidily within `GRACE`.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -34,6 +34,22 @@ pub enum Halt {
 pub struct Deadline {
     state: watch::Receiver<Halt>,
     cancel: Arc<AtomicBool>,
+    /// What ended this part of the call alone.
+    severed: Arc<OnceLock<Error>>,
+}
+
+/// Ends a part of a call at once.
+pub struct Sever {
+    state: watch::Sender<Halt>,
+    why: Arc<OnceLock<Error>>,
+}
+
+impl Sever {
+    pub fn now(&self, why: Error) {
+        // Once only: the first reason stays.
+        let _ = self.why.set(why);
+        self.state.send_replace(Halt::Now);
+    }
 }
 
 impl Deadline {
@@ -67,7 +83,26 @@ impl Deadline {
                 }
             }
         });
-        Deadline { state, cancel }
+        Deadline { state, cancel, severed: Arc::default() }
+    }
+
+    /// The same for a part of the call, which may be ended before the rest.
+    pub fn of_a_part(&self) -> (Deadline, Sever) {
+        let (set, state) = watch::channel(self.halt());
+        let why = Arc::new(OnceLock::new());
+        let sever = Sever { state: set.clone(), why: why.clone() };
+        let mut whole = self.state.clone();
+        tokio::spawn(async move {
+            loop {
+                let halt = *whole.borrow_and_update();
+                set.send_if_modified(|now| std::mem::replace(now, halt.max(*now)) < halt);
+                tokio::select! {
+                    changed = whole.changed() => if changed.is_err() { return },
+                    _ = set.closed() => return,
+                }
+            }
+        });
+        (Deadline { state, cancel: self.cancel.clone(), severed: why }, sever)
     }
 
     pub fn halt(&self) -> Halt {
@@ -89,7 +124,9 @@ impl Deadline {
 
     /// Why everything stops now.
     pub fn error(&self) -> Error {
-        if self.is_cancelled() {
+        if let Some(why) = self.severed.get() {
+            why.clone()
+        } else if self.is_cancelled() {
             Error::new(Status::Cancelled, "cancelled", "the host cancelled the call")
         } else {
             Error::new(Status::Deadline, "deadline", "the call's deadline was reached")

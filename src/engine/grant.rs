@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::call::Call;
 use super::discovery;
 use super::line::Line;
-use super::{app_only, token_file};
+use super::{app_only, revoke, token_file};
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
 use crate::oauth::assertion::JTI_BYTES;
@@ -21,7 +21,7 @@ use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
 use crate::secret::Secret;
-use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, StoredGrant};
+use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, Store, StoredGrant, fault};
 
 /// What a session logs in with.
 #[derive(Debug)]
@@ -266,7 +266,7 @@ async fn unexpired(
     refused: Option<u64>,
     error: Error,
 ) -> Result<Access> {
-    if refused.is_some() || error.status != Status::Transient {
+    if refused.is_some() || error.status != Status::Transient || error.cause == fault::LEASE_LOST {
         return Err(error);
     }
     let stored = stored(call, row, provider).await?;
@@ -310,30 +310,35 @@ async fn refresh(
     if let Some(access) = usable(&stored, call.now(), refused) {
         return Ok(Some(access));
     }
+    let began = call.now();
     let asked = match &stored.grant.refresh_token {
-        _ if row.account.app_only => app_only::ask(call, provider).await,
+        _ if row.account.app_only => app_only::ask(call, provider, stored.grant.access_token.as_ref()).await,
         Some(refresh_token) => {
-            ask(call, provider, |provider, proof| token::refresh(provider, proof, refresh_token)).await
+            let request = |provider: &Provider, proof: &Proof| token::refresh(provider, proof, refresh_token);
+            ask(call, provider, request).await.map(|token| (token, call.now()))
         }
         None => return Ok(None),
     };
     let now = call.now();
-    let grant = match asked {
-        Ok(token) => renewed(stored.grant, token, now),
+    let (grant, got_at) = match asked {
+        Ok((token, at)) => (renewed(stored.grant, token, at), at),
         Err(refusal) => {
             let error = refusal.error.clone();
             refused_by_provider(call, row, stored, *refusal).await?;
             return Err(error);
         }
     };
-    let id = row.account.id.clone();
-    let (version, grant) = call
-        .with_store(move |store| {
-            let version = store.put_grant(&id, GrantSlot::Active, stored.version, &grant)?;
-            Ok((version, grant))
-        })
-        .await?;
-    let Some(version) = version else {
+    let account = row.known();
+    let write = move |store: &dyn Store| {
+        Ok((store.put_grant_of(&account, GrantSlot::Active, stored.version, &grant), grant))
+    };
+    let (written, grant) = call.with_store(write).await?;
+    if written.as_ref().is_err_and(|error| error.status == Status::Rights) {
+        // Erased meanwhile, and the token it had then is of no use to whoever revokes.
+        revoke::later(call, provider, grant.refresh_token).await;
+        return Err(fault::lease_lost());
+    }
+    let Some(version) = written? else {
         return Ok(None);
     };
     Line::new("token_refreshed")
@@ -343,10 +348,10 @@ async fn refresh(
         .info();
     let stored = StoredGrant { version, grant };
     let token = stored.grant.access_token.as_ref();
-    Ok(token.map(|token| access_of(&stored, token, true)))
+    Ok(token.map(|token| access_of(&stored, token, got_at >= began)))
 }
 
-fn renewed(old: Grant, token: Token, now: UnixTime) -> Grant {
+fn renewed(old: Grant, token: Token, at: UnixTime) -> Grant {
     Grant {
         // RFC 6749 §6: none in the answer means that the old one stays.
         refresh_token: token.refresh_token.or(old.refresh_token),
@@ -354,7 +359,7 @@ fn renewed(old: Grant, token: Token, now: UnixTime) -> Grant {
         renew_at: token.renew_at,
         expires_at: token.expires_at,
         scope: token.scope,
-        refreshed_at: now,
+        refreshed_at: at,
         ..old
     }
 }
@@ -379,16 +384,16 @@ async fn refused_by_provider(
     if !refusal.dead && refusal.claims.is_none() && refusal.rotated.is_none() {
         return Ok(());
     }
-    let id = row.account.id.clone();
+    let account = row.known();
     call.with_store(move |store| {
         if refusal.dead || refusal.rotated.is_some() {
             let refresh_token = refusal.rotated.or(stored.grant.refresh_token);
             let grant = Grant { dead: refusal.dead, refresh_token, ..stored.grant };
             // Where somebody was quicker, his grant is another one and lives.
-            store.put_grant(&id, GrantSlot::Active, stored.version, &grant)?;
+            store.put_grant_of(&account, GrantSlot::Active, stored.version, &grant)?;
         }
         if refusal.claims.is_some() {
-            store.update_state(&id, &mut |state| state.claims.clone_from(&refusal.claims))?;
+            store.update_state_of(&account, &mut |state| state.claims.clone_from(&refusal.claims))?;
         }
         Ok(())
     })

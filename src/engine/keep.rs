@@ -69,9 +69,11 @@ async fn tell_owner(call: &Call, row: AccountRow, error: Error) -> Result<()> {
     if row.state.outcome == Some(Outcome::ReauthUser) {
         return Ok(());
     }
-    let (id, now, shown) = (row.account.id.clone(), call.now(), error.clone());
+    let (account, now, shown) = (row.known(), call.now(), error.clone());
     call.with_store(move |store| {
-        store.update_state(&id, &mut |state| outcome::settle(state, Outcome::ReauthUser, Some(&shown), now))
+        store.update_state_of(&account, &mut |state| {
+            outcome::settle(state, Outcome::ReauthUser, Some(&shown), now)
+        })
     })
     .await?;
     let outcome = Some(Outcome::ReauthUser);

@@ -11,6 +11,7 @@ use super::deadline::Halt;
 use super::events;
 use super::keep::keep_grants;
 use super::line::Line;
+use super::revoke;
 use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
 use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
@@ -112,15 +113,19 @@ struct Pass {
 }
 
 impl Pass {
-    /// Visits what is due, and beside it keeps idle grants alive.
+    /// Visits what is due, and beside it keeps idle grants alive and gives those of erased accounts back.
     async fn run_all(&mut self) -> Result<()> {
         if self.what.account.is_some() {
             return self.run().await;
         }
         let (call, reach) = (self.call.clone(), self.reach.clone());
-        let (ran, kept) = tokio::join!(self.run(), keep_grants(&call, &reach));
+        let (ran, kept, given_back) =
+            tokio::join!(self.run(), keep_grants(&call, &reach), revoke::give_back(&call));
         if let Err(e) = kept {
             Line::new("keep_failed").field("error", e).warn();
+        }
+        if let Err(e) = given_back {
+            Line::new("revoke_failed").field("error", e).warn();
         }
         ran
     }
@@ -303,7 +308,10 @@ impl Pass {
                     let due = state.next_due.max(state.not_before).max(state.aside_until);
                     (row.account.enabled && !state.paused).then_some(due)
                 })),
-                None => store.next_due(&reach),
+                None => {
+                    let give_back = if reach.is_all() { store.next_revocation()? } else { None };
+                    Ok(store.next_due(&reach)?.into_iter().chain(give_back).min())
+                }
             })
             .await?;
         let now = self.call.now();

@@ -20,6 +20,7 @@ use crate::error::{Error, Result, Status};
 use crate::model::{Answer, Reply, RowState};
 use crate::plan::{Entry, Fetch};
 use crate::pop3::{Command, Event, Refusal, ResponseCode};
+use crate::store::fault;
 
 /// Commands under way at once where the server announces PIPELINING (RFC 2449 §6.6, PROTOCOL.md D.7).
 const WINDOW: usize = 32;
@@ -203,6 +204,10 @@ impl Mailbox<'_> {
             return Ok(true);
         }
         hand_over(&self.connection.deadline, &ticket, piece).await?;
+        if self.visit.lease_lost() {
+            ticket.abort().await?;
+            return Err(fault::lease_lost());
+        }
         let verdict = ticket.end().await?;
         let digest = self.keys.identity(header.bytes());
         self.pending.push_back(Pending { entry: fetch.entry, octets, digest, place, verdict });
@@ -213,8 +218,8 @@ impl Mailbox<'_> {
     /// The session ended inside this message, or in place of it.
     async fn broke_off(&mut self, fetch: Fetch, error: Error) -> Result<Vec<Fetch>> {
         self.unrecorded += 1;
-        // The host's own wish, or its deadline, says nothing against the message.
-        if matches!(error.status, Status::Cancelled | Status::Deadline) {
+        // The host's own wish, its deadline, or an account that is gone, says nothing against the message.
+        if matches!(error.status, Status::Cancelled | Status::Deadline) || self.visit.lease_lost() {
             return Err(error);
         }
         let Some(row) = self.rows.get(&fetch.entry.key) else {

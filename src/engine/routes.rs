@@ -12,7 +12,6 @@ use crate::model::{Account, TokenSource};
 use crate::net::route::Route;
 use crate::secret::Secret;
 
-#[derive(Default)]
 pub struct Routes {
     general: Arc<Route>,
     /// HTTPS to providers without a network of their own.
@@ -28,19 +27,20 @@ impl Routes {
         provider_tls: &HashMap<String, Arc<ClientConfig>>,
         mut secret: impl FnMut(&Secret),
     ) -> Result<Routes> {
-        let mut prove = |member: &str, network: &Network, tls: Option<&Arc<ClientConfig>>| {
+        // `place` is what stands before the members' names.
+        let mut prove = |place: &str, network: &Network, tls: Option<&Arc<ClientConfig>>| {
             let proxy_password =
-                network.proxy.as_ref().map(|proxy| password(member, proxy)).transpose()?.flatten();
+                network.proxy.as_ref().map(|proxy| password(place, proxy)).transpose()?.flatten();
             proxy_password.iter().for_each(&mut secret);
             if tls.is_none() && network.proxy.as_ref().is_some_and(|proxy| proxy.kind == ProxyKind::Https) {
-                let what = format!("{member}.proxy: no trusted root certificate for a proxy over TLS");
+                let what = format!("{place}proxy: no trusted root certificate for a proxy over TLS");
                 return Err(Error::new(Status::Config, "config.roots", what)
                     .advice("Name a ca_file at the top of the configuration, or set system_roots to true."));
             }
             let proxy_password = proxy_password.map(Arc::new);
             Ok(Arc::new(Route { network: network.clone(), proxy_password, proxy_tls: tls.cloned() }))
         };
-        let general = prove("network", &config.network, general_tls)?;
+        let general = prove("network.", &config.network, general_tls)?;
         let https = match &config.proxy {
             Some(proxy) => {
                 let network = Network { proxy: Some(proxy.clone()), ..config.network.clone() };
@@ -51,8 +51,8 @@ impl Routes {
         let mut providers = HashMap::new();
         for (id, provider) in &config.providers {
             if let Some(network) = &provider.network {
-                let member = format!("providers.{id}.network");
-                providers.insert(id.clone(), prove(&member, network, provider_tls.get(id))?);
+                let place = format!("providers.{id}.network.");
+                providers.insert(id.clone(), prove(&place, network, provider_tls.get(id))?);
             }
         }
         Ok(Routes { general, https, providers })
@@ -72,11 +72,11 @@ impl Routes {
     }
 }
 
-fn password(member: &str, proxy: &Proxy) -> Result<Option<Secret>> {
+fn password(place: &str, proxy: &Proxy) -> Result<Option<Secret>> {
     let Some(login) = &proxy.login else {
         return Ok(None);
     };
-    let member = format!("{member}.proxy_password_file");
+    let member = format!("{place}proxy_password_file");
     let password = Named { member: &member, path: &login.password_file }.password()?;
     if proxy.kind.is_socks() && password.len() > 255 {
         let what = format!("{member}: a SOCKS5 password has at most 255 bytes (RFC 1929)");

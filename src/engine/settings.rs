@@ -11,6 +11,7 @@ use aws_lc_rs::hmac;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 
+use super::app_only::Latest;
 use super::discovery::Discovered;
 use super::files::Named;
 use super::line::Line;
@@ -35,6 +36,7 @@ pub struct Settings {
     provider_tls: HashMap<String, Arc<ClientConfig>>,
     /// Of providers that are found by their issuer.
     discovered: HashMap<String, Discovered>,
+    app_tokens: HashMap<String, Latest>,
     /// Of configured accounts, by id.
     pub passwords: BTreeMap<String, Secret>,
     /// For accounts with a token file or a password; `None` where nothing is trusted but providers' own authorities.
@@ -68,6 +70,7 @@ impl Settings {
             }
             providers.insert(id.clone(), Arc::new(provider));
         }
+        let app_tokens = config.providers.keys().map(|id| (id.clone(), Latest::default())).collect();
         let passwords = passwords(&config, &mut digest)?;
         warn_of_shared_redirects(&config, &providers);
         let account_tls = match tls::client(roots) {
@@ -84,6 +87,7 @@ impl Settings {
             providers,
             provider_tls,
             discovered,
+            app_tokens,
             passwords,
             account_tls,
             keys: KeyRing::new(keys)?,
@@ -115,6 +119,11 @@ impl Settings {
     /// What was found of a provider's endpoints; `None` where the configuration names them.
     pub fn discovered(&self, id: &str) -> Option<&Discovered> {
         self.discovered.get(id)
+    }
+
+    /// What the application was last given there.
+    pub fn latest_app_token(&self, id: &str) -> Result<&Latest> {
+        self.app_tokens.get(id).ok_or_else(|| Error::bug(format!("no memory of tokens for provider {id:?}")))
     }
 
     /// Whether any provider's endpoints are to be found over the network.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::call::Call;
 use super::commit::Commits;
 use super::events;
+use super::hold::{Held, LEASE_S, hold};
 use super::keys::Keys;
 use super::line::Line;
 use super::mailbox::Mailbox;
@@ -15,11 +16,8 @@ use crate::error::{Error, Result, Status};
 use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
 use crate::oauth::provider::Provider;
 use crate::pop3::{Capabilities, Listing, Sizes};
-use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress};
+use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress, Store};
 
-/// A lease is renewed long before it ends.
-pub const LEASE_S: u32 = 120;
-const RENEW_EVERY: Duration = Duration::from_secs(30);
 /// Progress is told so often, and written for other processes so often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 const WRITE_EVERY: Duration = Duration::from_secs(2);
@@ -98,7 +96,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         None => Ok(None),
     };
     let mut visit = Visit::new(call, row, lease.clone(), head);
-    let renewing = visit.keep_the_lease();
+    let held = visit.keep_the_lease();
     visit.tell(EventKind::AccountBegin, None, None).await;
     let keys = Keys::new(&key, visit.head.number, visit.head.generation);
     let collected = match provider {
@@ -111,7 +109,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
             }
         }
     };
-    drop(renewing);
+    drop(held);
     visit.finish(collected).await.map(Some)
 }
 
@@ -228,22 +226,11 @@ impl Visit {
         self.call.with_store(move |store| store.clear_attempts(&lease)).await
     }
 
-    pub fn keep_the_lease(&self) -> Renewing {
-        let call = self.call.clone();
-        let lease = self.lease.clone();
-        let lost = self.lost.clone();
-        Renewing(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW_EVERY).await;
-                let lease = lease.clone();
-                let now = call.now();
-                let kept = call.with_store(move |store| store.renew(&lease, now, LEASE_S)).await;
-                if !matches!(kept, Ok(true)) {
-                    lost.store(true, Ordering::Release);
-                    return;
-                }
-            }
-        }))
+    /// From here on the visit ends with its lease.
+    pub fn keep_the_lease(&mut self) -> Held {
+        let (deadline, sever) = self.call.deadline.of_a_part();
+        self.call.deadline = deadline;
+        hold(&self.call, self.lease.clone(), self.lost.clone(), sever)
     }
 
     pub fn lease_lost(&self) -> bool {
@@ -338,7 +325,7 @@ impl Visit {
         self.written = Instant::now();
         let progress = Progress { at: self.call.now(), counts };
         let lease = self.lease.clone();
-        let step = move |store: &dyn crate::store::Store| {
+        let step = move |store: &dyn Store| {
             store.update_state_fenced(&lease, &mut |state| state.progress = Some(progress))
         };
         if !self.call.with_store(step).await? {
@@ -381,13 +368,4 @@ fn deaths_counted(open: Vec<LedgerRow>, now: UnixTime) -> Vec<LedgerRow> {
             row
         })
         .collect()
-}
-
-/// Renews a lease until it is dropped.
-pub struct Renewing(tokio::task::JoinHandle<()>);
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

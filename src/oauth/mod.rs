@@ -15,6 +15,7 @@ mod profile;
 pub mod provider;
 mod redirect;
 mod retry_after;
+pub mod revocation;
 mod rules;
 pub mod table;
 pub mod token;

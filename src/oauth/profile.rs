@@ -20,6 +20,7 @@ pub struct Defaults {
     pub token: &'static str,
     pub admin_consent: &'static str,
     pub revocation: &'static str,
+    pub withdraw: &'static str,
     pub device: &'static str,
     /// Empty: the operator names it, or an application gets no token of its own.
     pub app_scope: &'static str,
@@ -63,12 +64,17 @@ static US_GOV_HIGH: Defaults = Defaults {
         "https://outlook.office365.us/POP.AccessAsUser.All",
     ],
     app_scope: "https://outlook.office365.us/.default",
+    withdraw: "",
     ..WORK_ACCOUNTS
 };
 
-const WORK_ACCOUNTS: Defaults = Defaults { tenant: "organizations", ..ENTRA };
+// There is no revocation endpoint: a person withdraws his consent by hand, at work or at home.
 
-static OUTLOOK: Defaults = Defaults { tenant: "consumers", ..ENTRA };
+const WORK_ACCOUNTS: Defaults =
+    Defaults { tenant: "organizations", withdraw: "https://myapps.microsoft.com/", ..ENTRA };
+
+static OUTLOOK: Defaults =
+    Defaults { tenant: "consumers", withdraw: "https://account.microsoft.com/privacy", ..ENTRA };
 
 static GOOGLE: Defaults = Defaults {
     authority: "",
@@ -77,6 +83,7 @@ static GOOGLE: Defaults = Defaults {
     token: "https://oauth2.googleapis.com/token",
     admin_consent: "",
     revocation: "https://oauth2.googleapis.com/revoke",
+    withdraw: "",
     // Google gives no mail scope to other devices.
     device: "",
     app_scope: "",
@@ -139,6 +146,7 @@ const PLAIN: Defaults = Defaults {
     token: "",
     admin_consent: "",
     revocation: "",
+    withdraw: "",
     device: "",
     app_scope: "",
     issuer: "",
@@ -161,6 +169,7 @@ const ENTRA: Defaults = Defaults {
     token: "{authority}/{tenant}/oauth2/v2.0/token",
     admin_consent: "{authority}/{tenant}/v2.0/adminconsent",
     revocation: "",
+    withdraw: "",
     device: "{authority}/{tenant}/oauth2/v2.0/devicecode",
     // Not outlook.office.com: PROTOCOL.md A.7, A.10.
     app_scope: "https://outlook.office365.com/.default",

@@ -26,6 +26,8 @@ pub struct Provider {
     pub admin_consent_endpoint: Option<Url>,
     /// RFC 7009; Microsoft has none. Found by the metadata too.
     pub revocation_endpoint: Option<Url>,
+    /// Where a person withdraws his consent himself.
+    pub withdraw_url: Option<Url>,
     /// RFC 8628; found by the metadata too.
     pub device_endpoint: Option<Url>,
     pub device_flow: DeviceFlow,

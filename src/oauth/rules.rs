@@ -74,6 +74,7 @@ impl Provider {
                 &config.revocation_endpoint,
                 defaults.revocation,
             )?,
+            withdraw_url: place.optional("withdraw_url", &config.withdraw_url, defaults.withdraw)?,
             device_endpoint: place.optional("device_endpoint", &config.device_endpoint, defaults.device)?,
             device_flow: rules.choice(
                 "device_flow",

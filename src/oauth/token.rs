@@ -43,8 +43,8 @@ pub struct HttpAnswer {
 }
 
 /// Parameters of a request that are nobody's but the provider's.
-const CONFIDENTIAL: [&str; 6] =
-    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token"];
+const CONFIDENTIAL: [&str; 7] =
+    ["client_secret", "client_assertion", "code", "code_verifier", "device_code", "refresh_token", "token"];
 
 pub fn is_refresh(request: &HttpRequest) -> bool {
     form_urlencoded::parse(request.body())

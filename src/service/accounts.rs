@@ -1,18 +1,18 @@
 //! `multipop_account_put`, `_remove`, `_act` and `multipop_accounts`: accounts and the rights over them (I14).
 
 mod act;
-mod view;
+pub(super) mod view;
 
 use serde_json::json;
 
-use super::{Instance, rights};
+use super::{Instance, erase, rights};
 use crate::config::{AccountForm, Act, Config, words};
 use crate::engine::call::Call;
 use crate::engine::line::Line;
 use crate::engine::pump::Host;
 use crate::error::{Error, Result};
 use crate::model::{Account, Actor};
-use crate::store::AccountQuery;
+use crate::store::{AccountQuery, Whose};
 use view::Viewer;
 
 pub struct AccountsRequest<'a> {
@@ -70,7 +70,8 @@ impl Instance {
             let row = rights::visible(&*call.store, &actor, id)?;
             rights::edit(&call.settings.config, &actor)?;
             rights::not_configured(&row)?;
-            if !call.store.remove_account(id, actor == Actor::Operator)? {
+            let whose = Whose::Account { id: id.to_owned(), forget_realm: actor == Actor::Operator };
+            if erase::erase_now(&call, &whose)?.accounts == 0 {
                 return Err(Error::rights());
             }
             Line::new("account_remove")

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::accounts::realm;
-use super::{Instance, notices, rights};
+use super::{Instance, erase, export, notices, rights};
 use crate::config::{Config, OwnerRights, ProviderConfig, Verb, words};
 use crate::engine::call::Call;
 use crate::engine::line::Line;
@@ -18,6 +18,8 @@ impl Instance {
         self.run(host, |call| async move {
             let mut answer = match &verb {
                 Verb::Providers => providers(&call, &who)?,
+                Verb::Erase(whom) => erase::erase(&call, &who, whom)?,
+                Verb::Export { owner } => export::export(&call, &who, owner)?,
                 Verb::Notices { limit } => {
                     rights::operator(&who)?;
                     notices::due(&call, *limit)?

@@ -219,6 +219,7 @@ async fn prepare(
         state: look_up_key(fresh.state.expose()),
         session: if request.admin_consent { admin::no_session() } else { session },
         account: row.account.id.clone(),
+        number: None,
         actor: actor.clone(),
         provider: provider.id.clone(),
         redirect_uri: provider.redirect_uri.clone(),

@@ -19,6 +19,8 @@ pub mod act;
 pub mod check;
 pub mod configure;
 pub mod consent;
+mod erase;
+mod export;
 pub mod fetch;
 mod notices;
 mod rights;

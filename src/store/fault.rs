@@ -39,6 +39,18 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+pub const LEASE_LOST: &str = "lease.lost";
+
+/// What a visit hears that was fenced off.
+pub fn lease_lost() -> Error {
+    Error::new(
+        Status::Transient,
+        LEASE_LOST,
+        "the account was changed, removed or taken over during the visit",
+    )
+    .advice("Nothing is to be done: what was not recorded is collected again.")
+}
+
 /// A file beside the store, or the store's own, that the operating system refused.
 pub(super) fn of_file(error: &io::Error, doing: &str) -> Error {
     let words = format!("{doing}: {error}");

@@ -50,6 +50,10 @@ impl LockFile {
         }
     }
 
+    pub fn is_held_here(&self, byte: u64) -> bool {
+        self.held.lock().contains(&byte)
+    }
+
     fn set(&self, byte: u64, kind: libc::c_int) -> std::result::Result<(), Errno> {
         let range = libc::flock {
             l_type: kind as libc::c_short,

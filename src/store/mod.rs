@@ -17,7 +17,7 @@ use crate::secret::Secret;
 /// and a power cut only once a later full write returned: what is lost with them is one visit's time.
 /// Times of 0 in rows written mean the `now` of the call. An account that does not exist is `E_RIGHTS`, unless the
 /// answer has a word for it.
-pub trait Store: Links + Notices + Send + Sync {
+pub trait Store: Erasure + Links + Notices + Send + Sync {
     // --- configuration and accounts ---
 
     /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
@@ -59,12 +59,12 @@ pub trait Store: Links + Notices + Send + Sync {
         self.put_account_with(account, None, cap, now)
     }
 
-    /// Removes account, grant, ledger; its data key first. Whoever works on it, in any process, writes nothing more,
-    /// not even to a later account of the same id. What somebody who reads holds up, as old pages of a log, is
-    /// finished by a later opening. `Ok(false)` where it does not exist; `E_RIGHTS` for one
-    /// of the configuration. `forget_realm`: with the owner's last account goes what realm he belongs to. Never where
-    /// he removes it himself, or he could leave the realm the operator named.
-    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool>;
+    /// `erase` of one account whose grant nobody is told of; `Ok(false)` where it does not exist. Without
+    /// `forget_realm` where an owner removes it himself, or he could leave the realm the operator named.
+    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool> {
+        let whose = Whose::Account { id: id.to_owned(), forget_realm };
+        Ok(self.erase(&whose, &|_| None, 0)?.accounts > 0)
+    }
 
     fn account(&self, id: &str) -> Result<Option<AccountRow>>;
 
@@ -83,7 +83,13 @@ pub trait Store: Links + Notices + Send + Sync {
     fn next_due(&self, reach: &Reach) -> Result<Option<UnixTime>>;
 
     /// Replaces the state shown and scheduled by (not fenced: `account_act`, consent).
-    fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool>;
+    /// `false`: it is there no more, as it was known.
+    fn update_state_of(&self, account: &Known, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool>;
+
+    /// Of whatever account has the id.
+    fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
+        self.update_state_of(&id.into(), change)
+    }
 
     // --- leases ---
 
@@ -91,6 +97,8 @@ pub trait Store: Links + Notices + Send + Sync {
     /// holds it, be it in this instance.
     fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>>;
     fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool>;
+    /// Whether it still is the last one given, and its account there. Cheaper than `renew`, and writes nothing.
+    fn holds(&self, lease: &Lease) -> Result<bool>;
     /// Gives the lease back, and nothing is written under it any more; `clean` clears the count of attempts. No error
     /// where it was lost before.
     fn release(&self, lease: &Lease, clean: bool) -> Result<()>;
@@ -112,12 +120,34 @@ pub trait Store: Links + Notices + Send + Sync {
 
     fn grant(&self, account: &str, which: GrantSlot) -> Result<Option<StoredGrant>>;
     /// Writes if the slot still has `expected` as its version (0 = empty). `Ok(None)`: somebody was quicker.
-    /// The answer is the new version.
-    fn put_grant(&self, account: &str, which: GrantSlot, expected: u64, grant: &Grant)
-    -> Result<Option<u64>>;
-    fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()>;
+    /// The answer is the new version. Here and below `E_RIGHTS` where it is there no more, as it was known.
+    fn put_grant_of(
+        &self,
+        account: &Known,
+        which: GrantSlot,
+        expected: u64,
+        grant: &Grant,
+    ) -> Result<Option<u64>>;
+    fn drop_grant_of(&self, account: &Known, which: GrantSlot) -> Result<()>;
     /// Makes the pending grant the active one, in one transaction.
-    fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool>;
+    fn confirm_grant_of(&self, account: &Known, expected_pending: u64) -> Result<bool>;
+
+    /// Of whatever account has the id.
+    fn put_grant(
+        &self,
+        account: &str,
+        which: GrantSlot,
+        expected: u64,
+        grant: &Grant,
+    ) -> Result<Option<u64>> {
+        self.put_grant_of(&account.into(), which, expected, grant)
+    }
+    fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()> {
+        self.drop_grant_of(&account.into(), which)
+    }
+    fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
+        self.confirm_grant_of(&account.into(), expected_pending)
+    }
 
     /// What an account without OAuth logs in with.
     fn password(&self, account: &str) -> Result<Option<StoredPassword>>;
@@ -179,7 +209,8 @@ pub trait Store: Links + Notices + Send + Sync {
     fn digest_key(&self, account: &str) -> Result<crate::secret::KeyBytes>;
 }
 
-mod fault;
+mod erasure;
+pub mod fault;
 pub mod lease;
 mod links;
 mod notices;
@@ -189,6 +220,7 @@ mod schema;
 pub mod seal;
 pub mod sqlite;
 
+pub use erasure::Erasure;
 pub use links::{Link, Links, Redeemed};
 pub use notices::{About, Idle, Incident, Needs, Notices, SERVER, TOLD_AGAIN_S, Told, Trouble};
 pub use password::{PasswordState, StoredPassword};

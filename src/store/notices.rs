@@ -39,6 +39,8 @@ pub trait Notices {
     /// Gives those to be told to this caller for a while, in one transaction, each with its id: `None` where it was
     /// told, where another is telling it, or where its owner heard something within a day.
     fn lease_notices(&self, notices: &[About], now: UnixTime, for_s: u32) -> Result<Vec<Option<String>>>;
+    /// What an account's owner was told, by kind, and when last.
+    fn told_of(&self, account: &str) -> Result<Vec<(String, UnixTime)>>;
     /// They were sent. Those that are no more are passed over; the answer is how many were noted.
     fn notices_told(&self, ids: &[String], now: UnixTime) -> Result<u32>;
 }

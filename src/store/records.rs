@@ -45,6 +45,12 @@ pub enum Reach {
     Owner(String),
 }
 
+impl Reach {
+    pub fn is_all(&self) -> bool {
+        matches!(self, Reach::All)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct AccountRow {
     pub account: Account,
@@ -56,6 +62,26 @@ pub struct AccountRow {
     pub number: [u8; 16],
     pub generation: u32,
     pub state: AccountState,
+}
+
+/// An account as somebody read it. One of the same id, put after that one was removed, is not it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub id: String,
+    /// `None`: whatever account has the id.
+    pub number: Option<[u8; 16]>,
+}
+
+impl From<&str> for Known {
+    fn from(id: &str) -> Known {
+        Known { id: id.to_owned(), number: None }
+    }
+}
+
+impl AccountRow {
+    pub fn known(&self) -> Known {
+        Known { id: self.account.id.clone(), number: Some(self.number) }
+    }
 }
 
 /// What is known and shown of an account, and when it is due. Stored as JSON; members are only added, each with a default.
@@ -216,6 +242,8 @@ pub struct Consent {
     pub state: [u8; 32],
     pub session: [u8; 32],
     pub account: String,
+    /// The account's, once the consent was taken: another one of the same id has nothing to do with it.
+    pub number: Option<[u8; 16]>,
     pub actor: Actor,
     pub provider: String,
     pub redirect_uri: String,
@@ -276,4 +304,64 @@ pub struct Delivery<'a> {
     pub lease: &'a Lease,
     pub generation: u32,
     pub row: LedgerRow,
+}
+
+/// Whose accounts are erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// `forget_realm`: with the owner's last account goes what realm he belongs to.
+    Account {
+        id: String,
+        forget_realm: bool,
+    },
+    Owner(String),
+    Realm(String),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Erased {
+    pub accounts: u32,
+    /// Grants that are to be given back.
+    pub revocations: u32,
+    /// `false`: somebody reads the files, and old pages stay in them until he has done.
+    pub complete: bool,
+}
+
+/// Where a provider takes refresh tokens back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakesBack {
+    /// A token goes to no other one, whatever the provider's id comes to mean.
+    pub issuer: String,
+    /// `None`: yet to be discovered.
+    pub endpoint: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct ToRevoke {
+    pub provider: String,
+    pub to: TakesBack,
+    pub refresh_token: Secret,
+}
+
+#[derive(Debug)]
+pub struct Revocation {
+    pub number: i64,
+    pub token: ToRevoke,
+    /// This one counted.
+    pub attempts: u32,
+    /// Given up then.
+    pub until: UnixTime,
+}
+
+/// What may be told of a consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    pub used: bool,
+    pub expires_at: UnixTime,
+    /// This and what follows is gone once it was used.
+    pub actor: Option<Actor>,
+    pub provider: Option<String>,
+    pub created_at: Option<UnixTime>,
+    pub admin: bool,
+    pub device: bool,
 }

@@ -164,10 +164,21 @@ const STEP_1: &str = "
     CREATE INDEX consents_expire ON consents (expires_at);
     CREATE INDEX consents_account ON consents (account);
 
-    -- Accounts whose data key is destroyed, and of which rows or old pages of the log may be left.
+    -- Accounts whose data key is destroyed, and of which rows or old pages of the log may be left; below 0 a revocation.
     CREATE TABLE erasures (
         account  INTEGER PRIMARY KEY
     );
+
+    -- Refresh tokens of erased accounts that are to be given back, each under a data key of its own.
+    CREATE TABLE revocations (
+        number    INTEGER PRIMARY KEY AUTOINCREMENT,
+        slot      INTEGER NOT NULL UNIQUE,
+        sealed    BLOB NOT NULL,
+        attempts  INTEGER NOT NULL,
+        next_at   INTEGER NOT NULL,
+        until     INTEGER NOT NULL
+    );
+    CREATE INDEX revocations_next ON revocations (next_at);
 
     -- kind: 0 visiting the account, 1 refreshing its grant
     CREATE TABLE leases (

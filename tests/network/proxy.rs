@@ -271,3 +271,29 @@ impl Rules {
         stream.write_all(format!("HTTP/1.1 {code} No\r\ncontent-length: 0\r\n\r\n").as_bytes()).await
     }
 }
+
+/// A port whose queue is full: connections are neither taken nor refused.
+pub struct Mute {
+    _listener: tokio::net::TcpListener,
+    _queue: Vec<TcpStream>,
+    _runtime: Runtime,
+}
+
+impl Mute {
+    pub fn at(address: &str) -> Mute {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let address: SocketAddr = address.parse().unwrap();
+        let (listener, queue) = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v6().unwrap();
+            socket.bind(address).unwrap();
+            let listener = socket.listen(1).unwrap();
+            let mut queue = Vec::new();
+            let brief = std::time::Duration::from_millis(300);
+            while let Ok(taken) = tokio::time::timeout(brief, TcpStream::connect(address)).await {
+                queue.push(taken.unwrap());
+            }
+            (listener, queue)
+        });
+        Mute { _listener: listener, _queue: queue, _runtime: runtime }
+    }
+}

@@ -33,6 +33,9 @@ fn a_user_is_told_once_after_ten_minutes_and_at_most_once_a_day() {
             assert!(!text.contains(technical), "{text}");
         }
     }
+    let export = json!({ "verb": "export", "owner": "a0007@example.com" }).to_string();
+    let export = office.house.instance.act(&mut Recorder::default(), "*", &export).unwrap();
+    assert!(export.contains(r#""kind":"consent_needed""#), "what he was told is about him");
     let german = notice["texts"]["de"]["text"].as_str().unwrap();
     assert!(german.contains("wählen Sie") && german.contains("Autorisieren"), "{german}");
     for _ in 0..60 {

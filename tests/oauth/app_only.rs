@@ -118,6 +118,48 @@ fn i10_many_at_once_ask_once() {
 }
 
 #[test]
+fn many_mailboxes_of_a_provider_share_one_token_and_one_refusal() {
+    let mut world = world();
+    world.json["accounts"]["b"]["app_only"] = json!(true);
+    world.configure();
+    let settings = world.settings();
+    let of = |id: &str| {
+        let row = world.row(id);
+        call(&settings, world.clock.clone(), |call| async move { access(&call, &row).await })
+    };
+    let (a, b) = (of("a").unwrap(), of("b").unwrap());
+    assert_eq!((a.token == b.token, asked(&world)), (true, 1));
+    // Each has it in the store, for whoever comes next.
+    assert_eq!(of("b").unwrap().token, a.token);
+    // When it is due it is got anew once, and it is as old as it is.
+    world.clock.pass(3300);
+    let renewed = of("a").unwrap();
+    world.clock.pass(100);
+    let later = of("b").unwrap();
+    assert!(renewed.token != a.token && later.token == renewed.token);
+    assert_eq!((later.obtained_at, later.fresh, asked(&world)), (renewed.obtained_at, false, 2));
+    // One that was refused at the mailbox is not given again.
+    let another = |used: Access, id: &str| {
+        let row = world.row(id);
+        let renew = |call| async move { renew_after_refusal(&call, &row, &used).await };
+        call(&settings, world.clock.clone(), renew).unwrap().unwrap().token
+    };
+    let next = another(of("b").unwrap(), "b");
+    assert!(next != renewed.token);
+    assert_eq!((another(of("a").unwrap(), "a") == next, asked(&world)), (true, 3));
+    // What was refused is not asked for by each of them.
+    world.clock.pass(3600);
+    world.idp.change(|s| s.faults = vec![Fault::new(At::Application, What::too_many(60))]);
+    for id in ["a", "b", "a"] {
+        assert_eq!(of(id).unwrap_err().cause, "provider.throttled");
+    }
+    assert_eq!(asked(&world), 4);
+    world.idp.change(|s| s.faults.clear());
+    world.clock.pass(31);
+    of("a").unwrap();
+}
+
+#[test]
 fn the_next_client_secret_is_tried() {
     let mut world = world();
     let old = world.folder.path().join("old-secret");

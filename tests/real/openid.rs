@@ -17,6 +17,8 @@ pub const INTROSPECTION_SECRET: &str = "introspection-of-the-tests-only";
 
 /// For sign-in on another device, and for tokens of its own.
 pub const DEVICE_CLIENT_ID: &str = "multipop-device";
+/// What the token of this client's own opens.
+pub const APP_MAILBOX: &str = "alice@contoso.example";
 /// RFC 8628 §3.4
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -56,6 +58,7 @@ impl OpenIdProvider {
             "state_file": state_file,
             "access_token_life_s": access_token_life_s,
             "scopes": ["mail", "POP.AccessAsUser.All"],
+            "app_mailboxes": { DEVICE_CLIENT_ID: APP_MAILBOX },
             "clients": [{
                 "client_id": CLIENT_ID,
                 "client_secret": CLIENT_SECRET,

@@ -68,7 +68,11 @@ const provider = new Provider(issuer, {
     accountId: login,
     claims: () => ({ sub: login, email: login, email_verified: true, preferred_username: login, name: login.split('@')[0] }),
   }),
-  extraTokenClaims: (_, token) => (token.accountId ? { username: token.accountId } : undefined),
+  // An application's own token opens one mailbox here, or none.
+  extraTokenClaims: (_, token) => {
+    const username = token.accountId ?? config.app_mailboxes[token.clientId];
+    return username ? { username } : undefined;
+  },
   expiresWithSession: () => false,
   issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,

@@ -90,6 +90,25 @@ fn a_destroyed_data_key_stands_nowhere() {
     assert!(store.grant(&name(0), GrantSlot::Active).unwrap().is_some());
 }
 
+/// What is left of an account for a week goes the same way.
+#[test]
+fn a_token_that_was_given_back_stands_nowhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    let store = open(&path);
+    full(&*store, "person@contoso.example", "alice");
+    let takes_back = |_: &str| Some(TakesBack { issuer: "https://login.example".into(), endpoint: None });
+    store.erase(&Whose::Owner("alice".into()), &takes_back, NOW).unwrap();
+    let key = keys_of(&path).into_iter().find(|(_, key)| key.iter().any(|byte| *byte != 0)).unwrap().1;
+    assert!(holds(directory.path(), &key).is_some());
+    assert_eq!(holds(directory.path(), b"refresh-x"), None);
+    let taken = store.take_revocations(NOW, 9).unwrap().remove(0);
+    store.end_revocation(taken.number).unwrap();
+    drop(open(&path));
+    assert_eq!(holds(directory.path(), &key), None);
+    assert_eq!((count(&path, "revocations"), count(&path, "erasures")), (0, 0));
+}
+
 #[test]
 fn what_a_reader_holds_up_is_erased_by_a_later_opening() {
     let directory = tempfile::tempdir().unwrap();

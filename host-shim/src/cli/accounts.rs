@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::console::Console;
 use super::opened::{self, Configured, LogLines};
-use super::{Common, Done, Trouble};
+use super::{Common, Done, Trouble, personal};
 
 #[derive(Debug, Args)]
 pub struct Accounts {
@@ -78,9 +78,15 @@ impl Accounts {
                 Ok(())
             }
             Verb::Remove { id } => {
+                let withdraw = personal::withdraw(&mut instance, actor, id);
                 instance.account_remove(actor, id)?;
                 console.say(&format!("{id}: removed"));
-                console.object(&json!({"type": "account", "account": id, "done": "remove"}));
+                let mut object = json!({"type": "account", "account": id, "done": "remove"});
+                if let Some(withdraw) = withdraw {
+                    personal::say_withdraw(console, &withdraw);
+                    object["withdraw"] = withdraw;
+                }
+                console.object(&object);
                 Ok(())
             }
             Verb::Act { id, verb, with } => {

@@ -21,6 +21,7 @@ mod mock;
 mod notices;
 mod opened;
 mod outcome;
+mod personal;
 mod progress;
 mod stage;
 mod state;
@@ -79,6 +80,10 @@ enum Command {
     Authorize(authorize::Authorize),
     /// Say of each step of a fetch whether it works, what is wrong first, and who can mend it
     Check(check::Check),
+    /// Tell all that is held about an owner, as JSON; no secret
+    Export(personal::Export),
+    /// Erase an owner or a realm for good
+    Erase(personal::Erase),
     /// Fetch what is due, or one account, into a Maildir or to an LMTP server
     Fetch(fetch::Fetch),
     /// Send users and the operator what they are to be told, or show it
@@ -104,6 +109,8 @@ pub fn run() -> ExitCode {
         Command::Authorize(command) => command.run(&cli.common, &console),
         Command::Check(command) => command.run(&cli.common, &console),
         Command::Fetch(command) => command.run(&cli.common, &console),
+        Command::Export(command) => command.run(&cli.common, &console),
+        Command::Erase(command) => command.run(&cli.common, &console),
         Command::Notices(command) => command.run(&cli.common, &console),
     };
     match done {

@@ -24,13 +24,13 @@ pub(super) fn perform(call: &Call, actor: &Actor, row: &AccountRow, act: &Act) -
         Act::Confirm | Act::OfferLink { .. } | Act::RedeemLink { .. } => {
             return Err(Error::bug(format!("{} is not a verb of the store", act.verb())));
         }
-        Act::Pause => change(call, id, |state| {
+        Act::Pause => change(call, row, |state| {
             state.paused = true;
             state.held |= *actor == Actor::Operator;
         })?,
         Act::Resume => {
             rights::resume(actor, row)?;
-            change(call, id, resume)?;
+            change(call, row, resume)?;
         }
         Act::OfferAgain { uidl } => {
             answer["messages"] = json!(offer_again(call, row, uidl.as_deref())?);
@@ -41,7 +41,7 @@ pub(super) fn perform(call: &Call, actor: &Actor, row: &AccountRow, act: &Act) -
         }
         Act::KeepOlder => {
             rights::delete(&call.settings.config, actor)?;
-            change(call, id, |state| state.delete_older_from = None)?;
+            change(call, row, |state| state.delete_older_from = None)?;
         }
         Act::UidlReset { same_mail } => {
             rights::operator(actor)?;
@@ -53,8 +53,8 @@ pub(super) fn perform(call: &Call, actor: &Actor, row: &AccountRow, act: &Act) -
     Ok(answer)
 }
 
-fn change(call: &Call, id: &str, mut change: impl FnMut(&mut AccountState)) -> Result<()> {
-    if call.store.update_state(id, &mut change)? {
+fn change(call: &Call, row: &AccountRow, mut change: impl FnMut(&mut AccountState)) -> Result<()> {
+    if call.store.update_state_of(&row.known(), &mut change)? {
         return Ok(());
     }
     // Removed meanwhile.
@@ -110,7 +110,7 @@ fn offer_again(call: &Call, row: &AccountRow, uidl: Option<&str>) -> Result<usiz
     call.store.release(&lease, true)?;
     let offered = offered?;
     if offered > 0 {
-        change(call, id, |state| state.next_due = 0)?;
+        change(call, row, |state| state.next_due = 0)?;
     }
     Ok(offered)
 }
@@ -160,7 +160,7 @@ fn delete_older(
     }
     let from = call.now() + u64::from(call.settings.config.delete_grace_s);
     answer["from"] = json!(from);
-    change(call, id, |state| state.delete_older_from = Some(from))
+    change(call, row, |state| state.delete_older_from = Some(from))
 }
 
 fn uidl_reset(call: &Call, row: &AccountRow, same_mail: bool) -> Result<()> {
@@ -171,7 +171,7 @@ fn uidl_reset(call: &Call, row: &AccountRow, same_mail: bool) -> Result<()> {
             "this account has no open question about its UIDLs",
         ));
     }
-    change(call, &row.account.id, |state| {
+    change(call, row, |state| {
         state.reset_answer = Some(same_mail);
         state.next_due = 0;
     })

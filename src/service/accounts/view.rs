@@ -9,12 +9,13 @@ use crate::config::to_json;
 use crate::engine::call::Call;
 use crate::error::Result;
 use crate::model::{Actor, Counts, DeletePolicy, Identity, LedgerRow, Outcome, RowState, TokenSource};
+use crate::service::erase;
 use crate::store::{AccountRow, AccountState, GrantSlot};
 
 /// Messages that wait for somebody, shown of one account.
 const ATTENTION: usize = 100;
 
-pub(super) struct Viewer<'a> {
+pub(in crate::service) struct Viewer<'a> {
     pub call: &'a Call,
     pub actor: &'a Actor,
 }
@@ -40,6 +41,9 @@ impl Viewer<'_> {
         if self.deletes(row) {
             let all = self.call.store.all_rows(id, generation)?;
             shown["older"] = json!(all.iter().filter(|row| is_older(row)).count());
+        }
+        if let Some(withdraw) = erase::withdraw(self.call, &row.account) {
+            shown["state"]["withdraw"] = withdraw;
         }
         Ok(shown)
     }
@@ -182,7 +186,7 @@ fn message(row: &LedgerRow) -> Value {
 }
 
 /// As people and JSON can carry it; bytes that are no text are shown as one.
-pub(super) fn uidl_text(row: &LedgerRow) -> String {
+pub(in crate::service) fn uidl_text(row: &LedgerRow) -> String {
     let uidl = row.uidl.as_deref().unwrap_or_default();
     let text = String::from_utf8_lossy(uidl);
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()

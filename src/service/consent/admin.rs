@@ -11,7 +11,7 @@ use crate::model::{Event, EventKind, Outcome, UnixTime};
 use crate::oauth::authorize::look_up_key;
 use crate::oauth::diagnosis;
 use crate::oauth::provider::Provider;
-use crate::store::{AccountQuery, AccountRow, GrantSlot, Store};
+use crate::store::{AccountQuery, AccountRow, GrantSlot, Known, Store};
 
 /// An administrator has time until then to follow the link.
 pub const ADMIN_CONSENT_S: u64 = 7 * 86_400;
@@ -114,7 +114,7 @@ impl Page {
             let is_held = grant.is_some_and(|grant| !grant.dead && grant.provider == whom.provider);
             // Nobody signs in for an account of the application: there is nothing to tell its owner.
             if is_held || row.account.app_only {
-                store.update_state(&row.account.id, &mut |state| {
+                store.update_state_of(&row.known(), &mut |state| {
                     // Whoever has the link can answer it: nobody makes accounts try faster than this.
                     let earliest = state.last_try.map_or(0, |last| last + LEAST_PAUSE_S);
                     state.next_due = state.next_due.min(earliest);
@@ -122,7 +122,7 @@ impl Page {
                 })?;
                 page.due += 1;
             } else if row.state.cause != "consent.admin_granted" {
-                show(store, &row.account.id, &diagnosis::administrator_agreed(), now)?;
+                show(store, &row.known(), &diagnosis::administrator_agreed(), now)?;
                 page.told.push(row);
             }
         }
@@ -130,8 +130,8 @@ impl Page {
     }
 }
 
-fn show(store: &dyn Store, id: &str, what: &Error, now: UnixTime) -> Result<()> {
-    store.update_state(id, &mut |state| {
+fn show(store: &dyn Store, account: &Known, what: &Error, now: UnixTime) -> Result<()> {
+    store.update_state_of(account, &mut |state| {
         state.outcome = Some(Outcome::ReauthUser);
         state.status = what.status.code();
         state.cause = what.cause.to_owned();

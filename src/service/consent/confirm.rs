@@ -77,14 +77,13 @@ async fn try_confirm(
     {
         return Err(other_subject(bound, names));
     }
-    let account = row.account.clone();
+    let row = row.clone();
     let confirmed = call
         .with_store(move |store| {
-            is_unchanged(store, &account)?;
-            let id = account.id.as_str();
-            let confirmed = store.confirm_grant(id, pending.version)?;
+            is_unchanged(store, &row)?;
+            let confirmed = store.confirm_grant_of(&row.known(), pending.version)?;
             if confirmed {
-                show_connected(store, id, pending.grant.identity.as_ref(), now)?;
+                show_connected(store, &row.known(), pending.grant.identity.as_ref(), now)?;
             }
             Ok(confirmed)
         })

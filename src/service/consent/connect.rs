@@ -8,6 +8,7 @@ use crate::engine::discovery;
 use crate::engine::events;
 use crate::engine::grant;
 use crate::engine::line::Line;
+use crate::engine::revoke;
 use crate::error::{Error, Result, Status};
 use crate::model::{Actor, Event, EventKind, Identity, UnixTime};
 use crate::oauth::callback::{Answer, Callback};
@@ -46,7 +47,7 @@ async fn try_connect(
     names: &mut Names,
 ) -> Result<()> {
     let provider = provider_of(call, row)?;
-    is_as_begun(&provider, consent)?;
+    is_as_begun(&provider, consent, row)?;
     let provider = discovery::located(call, &provider).await?;
     let code = match callback.answer(&provider, &consent.redirect_uri)? {
         Answer::AdminConsented => {
@@ -78,8 +79,9 @@ async fn try_connect(
     admit(call, &provider, consent, row, token, identity, now, names).await
 }
 
-pub(super) fn is_as_begun(provider: &Provider, consent: &Consent) -> Result<()> {
-    let is_as_begun = provider.id == consent.provider
+pub(super) fn is_as_begun(provider: &Provider, consent: &Consent, row: &AccountRow) -> Result<()> {
+    let is_as_begun = consent.number == Some(row.number)
+        && provider.id == consent.provider
         && provider.issuer_text() == consent.issuer
         && provider.redirect_uri == consent.redirect_uri;
     if is_as_begun {
@@ -88,7 +90,7 @@ pub(super) fn is_as_begun(provider: &Provider, consent: &Consent) -> Result<()> 
     Err(Error::new(
         Status::Callback,
         "callback.changed",
-        "the account's provider was changed while the sign-in was under way",
+        "the account or its provider was changed while the sign-in was under way",
     )
     .advice("Please start the sign-in again."))
 }
@@ -212,9 +214,11 @@ pub(super) async fn keep_claims(call: &Call, row: &AccountRow, refusal: Refusal)
     let Some(claims) = refusal.claims else {
         return refusal.error;
     };
-    let id = row.account.id.clone();
+    let account = row.known();
     let kept = call
-        .with_store(move |store| store.update_state(&id, &mut |state| state.claims = Some(claims.clone())))
+        .with_store(move |store| {
+            store.update_state_of(&account, &mut |state| state.claims = Some(claims.clone()))
+        })
         .await;
     match kept {
         Ok(_) => refusal.error,
@@ -248,16 +252,24 @@ async fn settle(
         session: (trust == Trust::AskOwner && !is_operators_device(consent)).then_some(consent.session),
         dead: false,
     };
-    let account = row.account.clone();
-    call.with_store(move |store| {
-        is_unchanged(store, &account)?;
-        let id = &account.id;
-        match trust {
-            Trust::Agreed => activate(store, id, grant, needs_refresh_token, now),
-            Trust::AskOwner => keep_pending(store, id, &grant, needs_refresh_token),
-        }
-    })
-    .await
+    let row = row.clone();
+    let unwanted = grant.refresh_token.as_ref().map(Secret::duplicate);
+    let settled = call
+        .with_store(move |store| {
+            let settled = is_unchanged(store, &row).and_then(|()| match trust {
+                Trust::Agreed => activate(store, &row.known(), grant, needs_refresh_token, now),
+                Trust::AskOwner => keep_pending(store, &row.known(), &grant, needs_refresh_token),
+            });
+            let is_there = settled.is_ok()
+                || store.account(&row.account.id)?.is_some_and(|now| now.number == row.number);
+            Ok((settled, is_there))
+        })
+        .await?;
+    if !settled.1 {
+        // Erased while the person signed in: nobody else knows of this grant.
+        revoke::later(call, provider, unwanted).await;
+    }
+    settled.0
 }
 
 /// The operator began it for the owner, who was in no session of ours: his yes is bound to his name alone.

@@ -96,6 +96,7 @@ async fn begin(call: &Call, asked: &Asked) -> Result<String> {
         state: asked.state,
         session: asked.session,
         account: row.account.id.clone(),
+        number: None,
         actor: asked.actor.clone(),
         provider: provider.id.clone(),
         redirect_uri: provider.redirect_uri.clone(),
@@ -212,7 +213,7 @@ async fn ask(
 ) -> Result<Came> {
     let provider = provider_of(call, row)?;
     may_use_device(&provider, &asked.actor)?;
-    is_as_begun(&provider, consent)?;
+    is_as_begun(&provider, consent, row)?;
     let Some(device) = consent.device.as_mut().filter(|_| consent.actor == asked.actor) else {
         return Err(Error::bug("a device's consent without a device"));
     };

@@ -4,12 +4,12 @@ use super::answer::Answered;
 use crate::engine::call::Call;
 use crate::engine::line::Line;
 use crate::error::{Error, Result, Status};
-use crate::model::{Account, Identity, UnixTime};
-use crate::store::{Consent, Grant, GrantSlot, Store};
+use crate::model::{Identity, UnixTime};
+use crate::store::{AccountRow, Consent, Grant, GrantSlot, Known, Store};
 
 pub fn activate(
     store: &dyn Store,
-    id: &str,
+    account: &Known,
     mut grant: Grant,
     needs_refresh_token: bool,
     now: UnixTime,
@@ -17,7 +17,7 @@ pub fn activate(
     if grant.refresh_token.is_none() {
         // Some providers give one with the first consent only, and it still lives.
         grant.refresh_token = store
-            .grant(id, GrantSlot::Active)?
+            .grant(&account.id, GrantSlot::Active)?
             .map(|before| before.grant)
             .filter(|before| !before.dead && before.provider == grant.provider)
             .filter(|before| match (&before.identity, &grant.identity) {
@@ -29,16 +29,16 @@ pub fn activate(
     if needs_refresh_token && grant.refresh_token.is_none() {
         return Err(no_refresh_token());
     }
-    put(store, id, GrantSlot::Active, &grant)?;
-    store.drop_grant(id, GrantSlot::Pending)?;
-    show_connected(store, id, grant.identity.as_ref(), now)
+    put(store, account, GrantSlot::Active, &grant)?;
+    store.drop_grant_of(account, GrantSlot::Pending)?;
+    show_connected(store, account, grant.identity.as_ref(), now)
 }
 
-fn put(store: &dyn Store, id: &str, slot: GrantSlot, grant: &Grant) -> Result<()> {
+fn put(store: &dyn Store, account: &Known, slot: GrantSlot, grant: &Grant) -> Result<()> {
     // A refresh may write between; a new consent wins over it.
     for _ in 0..8 {
-        let version = store.grant(id, slot)?.map_or(0, |before| before.version);
-        if store.put_grant(id, slot, version, grant)?.is_some() {
+        let version = store.grant(&account.id, slot)?.map_or(0, |before| before.version);
+        if store.put_grant_of(account, slot, version, grant)?.is_some() {
             return Ok(());
         }
     }
@@ -50,8 +50,13 @@ fn put(store: &dyn Store, id: &str, slot: GrantSlot, grant: &Grant) -> Result<()
     .advice("Please start the sign-in again."))
 }
 
-pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, now: UnixTime) -> Result<()> {
-    store.update_state(id, &mut |state| {
+pub fn show_connected(
+    store: &dyn Store,
+    account: &Known,
+    identity: Option<&Identity>,
+    now: UnixTime,
+) -> Result<()> {
+    store.update_state_of(account, &mut |state| {
         if identity.is_some() {
             state.identity = identity.cloned();
         }
@@ -75,7 +80,8 @@ pub fn show_connected(store: &dyn Store, id: &str, identity: Option<&Identity>, 
 
 /// For a repetition of the same answer, and for whoever looks why nobody is signed in.
 pub async fn remember(call: &Call, consent: &Consent, answered: &Answered) {
-    let (state, account, text) = (consent.state, consent.account.clone(), answered.to_text());
+    let (state, text) = (consent.state, answered.to_text());
+    let account = Known { id: consent.account.clone(), number: consent.number };
     // Of an administrator's answer no account is told.
     let failure = answered.failure(&consent.provider, call.now()).filter(|_| !consent.admin);
     let kept = call.with_store(move |store| {
@@ -83,7 +89,7 @@ pub async fn remember(call: &Call, consent: &Consent, answered: &Answered) {
         let Some(failure) = failure else {
             return Ok(false);
         };
-        store.update_state(&account, &mut |state| state.failed_sign_in = Some(failure.clone()))
+        store.update_state_of(&account, &mut |state| state.failed_sign_in = Some(failure.clone()))
     });
     if let Err(error) = kept.await {
         // Nothing else hangs on it.
@@ -104,19 +110,25 @@ fn no_refresh_token() -> Error {
 }
 
 /// Nothing of it is used before the owner said yes.
-pub fn keep_pending(store: &dyn Store, id: &str, grant: &Grant, needs_refresh_token: bool) -> Result<()> {
+pub fn keep_pending(
+    store: &dyn Store,
+    account: &Known,
+    grant: &Grant,
+    needs_refresh_token: bool,
+) -> Result<()> {
     if needs_refresh_token && grant.refresh_token.is_none() {
         return Err(no_refresh_token());
     }
-    put(store, id, GrantSlot::Pending, grant)
+    put(store, account, GrantSlot::Pending, grant)
 }
 
 /// The provider took its time: whose mail it is must not have changed meanwhile.
-pub fn is_unchanged(store: &dyn Store, account: &Account) -> Result<()> {
-    let same = store.account(&account.id)?.is_some_and(|row| {
-        row.account.owner == account.owner
-            && row.account.source == account.source
-            && row.account.sign_in_name() == account.sign_in_name()
+pub fn is_unchanged(store: &dyn Store, row: &AccountRow) -> Result<()> {
+    let same = store.account(&row.account.id)?.is_some_and(|now| {
+        now.number == row.number
+            && now.account.owner == row.account.owner
+            && now.account.source == row.account.source
+            && now.account.sign_in_name() == row.account.sign_in_name()
     });
     if same {
         return Ok(());

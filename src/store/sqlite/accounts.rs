@@ -5,17 +5,16 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 use serde::Deserialize;
 
 use super::change::Change;
-use super::keys::Keys;
+use super::keys::{Hash, Keys};
 use super::state::{self, from_json, schedule, to_json};
 use super::{links, notices, passwords};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::DataKey;
-use crate::store::{AccountQuery, AccountRow, AccountState, fault};
+use crate::store::{AccountQuery, AccountRow, AccountState, Known, fault};
 
 pub(super) struct Found {
     pub row: i64,
-    pub slot: i64,
     pub origin: Origin,
     pub shown: AccountRow,
     pub key: DataKey,
@@ -59,11 +58,11 @@ pub(super) fn put(db: &Connection, keys: &Keys, account: &Account, cap: u32, now
 }
 
 /// Of an owner who has no account any more.
-pub(super) fn forget_realm(db: &Connection, keys: &Keys, owner: &str) -> Result<()> {
+pub(super) fn forget_realm(db: &Connection, owner: &Hash) -> Result<()> {
     db.prepare_cached(
         "DELETE FROM owners WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = ?1)",
     )?
-    .execute([keys.owner(owner)])?;
+    .execute([owner])?;
     Ok(())
 }
 
@@ -73,6 +72,19 @@ pub(super) fn find(db: &Connection, keys: &Keys, id: &str) -> Result<Option<Foun
         .query_row([keys.id(id)], Columns::of)
         .optional()?;
     columns.map(|columns| columns.open(keys)).transpose()
+}
+
+/// Whether it is there, and the same.
+pub(super) fn is_known(db: &Connection, keys: &Keys, account: &Known) -> Result<bool> {
+    let number: Option<[u8; 16]> = db
+        .prepare_cached("SELECT number FROM accounts JOIN data_keys USING (slot) WHERE id = ?")?
+        .query_row([keys.id(&account.id)], |row| row.get(0))
+        .optional()?;
+    Ok(number.is_some_and(|number| account.number.is_none_or(|known| known == number)))
+}
+
+pub(super) fn prove_known(db: &Connection, keys: &Keys, account: &Known) -> Result<()> {
+    if is_known(db, keys, account)? { Ok(()) } else { Err(Error::rights()) }
 }
 
 /// What stands in a row that is there.
@@ -273,12 +285,11 @@ pub(super) fn of_configuration(id: &str) -> Error {
 
 const DEFAULT_LIMIT: u32 = 1000;
 
-const SELECT: &str = "SELECT row, slot, origin, generation, meant, state, data_keys.number, data_key
+const SELECT: &str = "SELECT row, origin, generation, meant, state, data_keys.number, data_key
     FROM accounts JOIN data_keys USING (slot)";
 
 struct Columns {
     row: i64,
-    slot: i64,
     origin: i64,
     generation: u32,
     meant: Vec<u8>,
@@ -291,13 +302,12 @@ impl Columns {
     fn of(row: &Row<'_>) -> rusqlite::Result<Columns> {
         Ok(Columns {
             row: row.get(0)?,
-            slot: row.get(1)?,
-            origin: row.get(2)?,
-            generation: row.get(3)?,
-            meant: row.get(4)?,
-            state: row.get(5)?,
-            number: row.get(6)?,
-            data_key: row.get(7)?,
+            origin: row.get(1)?,
+            generation: row.get(2)?,
+            meant: row.get(3)?,
+            state: row.get(4)?,
+            number: row.get(5)?,
+            data_key: row.get(6)?,
         })
     }
 
@@ -311,7 +321,6 @@ impl Columns {
         let key = keys.unwrap(self.number, &self.data_key)?;
         Ok(Found {
             row: self.row,
-            slot: self.slot,
             origin,
             shown: AccountRow {
                 account: from_json(&key.open(MEANT, b"", &self.meant)?)?,

@@ -85,7 +85,7 @@ fn write_accounts(
     prove_realms(db, keys)?;
     // Not of owners who removed their last account themselves: they stay in their realm.
     for owner in former_owners {
-        accounts::forget_realm(db, keys, &owner)?;
+        accounts::forget_realm(db, &keys.owner(&owner))?;
     }
     Ok(())
 }

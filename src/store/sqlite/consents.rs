@@ -9,7 +9,8 @@ use super::{accounts, natural, sql};
 use crate::error::{Error, Result};
 use crate::model::{Actor, UnixTime};
 use crate::secret::Secret;
-use crate::store::{Consent, DeviceCode, TakenConsent, fault};
+use crate::store::seal::DataKey;
+use crate::store::{Consent, DeviceCode, TakenConsent, UnderWay, fault};
 
 /// How long the same callback in the same session hears the same answer.
 const REMEMBERED_S: u64 = 15 * 60;
@@ -81,14 +82,13 @@ pub(super) fn take(
     };
     // The verifier has no further use.
     db.prepare_cached("UPDATE consents SET sealed = NULL WHERE state = ?")?.execute([state])?;
-    let clear = accounts::data_key(db, keys, row)?.open("consent", state, &sealed)?;
-    let clear: Clear =
-        serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a consent under way does not parse"))?;
-    let account = accounts::at(db, keys, row)?.shown.account.id;
+    let clear = open(&accounts::data_key(db, keys, row)?, state, &sealed)?;
+    let of = accounts::at(db, keys, row)?.shown;
     Ok(TakenConsent::Taken(Consent {
         state: *state,
         session: *session,
-        account,
+        account: of.account.id,
+        number: Some(of.number),
         actor: clear.actor,
         provider: clear.provider,
         redirect_uri: clear.redirect_uri,
@@ -118,6 +118,35 @@ pub(super) fn answer(db: &Connection, keys: &Keys, state: &[u8; 32], answer: &st
     let sealed = accounts::data_key(db, keys, row)?.seal("answer", state, answer.as_bytes())?;
     db.prepare_cached("UPDATE consents SET answer = ? WHERE state = ?")?.execute(params![sealed, state])?;
     Ok(())
+}
+
+pub(super) fn of_account(db: &Connection, keys: &Keys, account: &str) -> Result<Vec<UnderWay>> {
+    let row = accounts::row_of(db, keys, account)?;
+    let key = accounts::data_key(db, keys, row)?;
+    let mut statement = db.prepare_cached(
+        "SELECT state, used, expires_at, sealed FROM consents WHERE account = ? ORDER BY expires_at",
+    )?;
+    let mut rows = statement.query([row])?;
+    let mut told = Vec::new();
+    while let Some(row) = rows.next()? {
+        let sealed: Option<Vec<u8>> = row.get(3)?;
+        let clear = sealed.map(|sealed| open(&key, &row.get(0)?, &sealed)).transpose()?;
+        told.push(UnderWay {
+            used: row.get(1)?,
+            expires_at: natural(row.get(2)?),
+            admin: clear.as_ref().is_some_and(|clear| clear.admin),
+            device: clear.as_ref().is_some_and(|clear| clear.device.is_some()),
+            created_at: clear.as_ref().map(|clear| clear.created_at),
+            provider: clear.as_ref().map(|clear| clear.provider.clone()),
+            actor: clear.map(|clear| clear.actor),
+        });
+    }
+    Ok(told)
+}
+
+fn open(key: &DataKey, state: &[u8; 32], sealed: &[u8]) -> Result<Clear> {
+    let clear = key.open("consent", state, sealed)?;
+    serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a consent under way does not parse"))
 }
 
 pub(super) fn sweep(db: &Connection, now: UnixTime) -> Result<()> {

@@ -4,14 +4,16 @@
 //! and the number of the row never comes again. The other steps are remembered until they are done, and every later
 //! opening goes on with them: killed at any point, or held up by somebody who reads, nothing of an account stays.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ToSql};
 
-use super::accounts::{self, Origin};
-use super::keys::{self, Keys};
-use super::{Durability, PATIENCE as USUAL, SqliteStore};
-use crate::error::Result;
+use super::accounts::{self, IDS, Origin};
+use super::keys::{self, Hash, Keys};
+use super::{Durability, PATIENCE as USUAL, SqliteStore, consents, grants, leases, revocations};
+use crate::error::{Error, Result, Status};
+use crate::model::UnixTime;
+use crate::store::{Erased, Erasure, Revocation, TakesBack, ToRevoke, UnderWay, Whose};
 
 /// What one attempt at the later steps may cost.
 pub(super) struct Effort {
@@ -36,27 +38,192 @@ const PIECEMEAL: [(&str, &str); 2] = [("ledger", "account, generation, key"), ("
 /// Rows of one transaction, so that nobody waits long to write.
 const PIECE: usize = 4096;
 
-/// `false`: there is no such account.
-pub(super) fn begin(db: &Connection, keys: &Keys, id: &str, forget_realm: bool) -> Result<bool> {
-    let Some(found) = accounts::find(db, keys, id)? else {
-        return Ok(false);
-    };
-    if found.origin == Origin::Configuration {
-        return Err(accounts::of_configuration(id));
+/// Accounts of one transaction.
+const BATCH: u32 = 256;
+/// How long visitors are waited for; they look for their lease more often (`engine::visit`).
+const VISITORS: Duration = Duration::from_secs(3);
+
+impl Erasure for SqliteStore {
+    fn erase(
+        &self,
+        whose: &Whose,
+        takes_back: &dyn Fn(&str) -> Option<TakesBack>,
+        now: UnixTime,
+    ) -> Result<Erased> {
+        let mut erased = Erased::default();
+        let mut rows = Vec::new();
+        loop {
+            let begun = self.write(Durability::Full, |db| {
+                let begin = Begin { db, keys: &self.keys, takes_back, now };
+                begin.some(whose, &mut erased)
+            })?;
+            let is_last = begun.len() < BATCH as usize;
+            rows.extend(begun);
+            if is_last {
+                break;
+            }
+        }
+        erased.accounts = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        self.see_off_visitors(&rows)?;
+        erased.complete = self.finish_erasures(&Effort::FULL);
+        Ok(erased)
     }
-    keys::destroy(db, found.slot)?;
-    db.execute("DELETE FROM accounts WHERE row = ?", [found.row])?;
-    for table in AT_ONCE {
-        db.execute(&format!("DELETE FROM {table} WHERE account = ?"), [found.row])?;
+
+    fn consents_of(&self, account: &str) -> Result<Vec<UnderWay>> {
+        self.read(|db| consents::of_account(db, &self.keys, account))
     }
-    db.execute("INSERT INTO erasures (account) VALUES (?)", [found.row])?;
-    if forget_realm {
-        accounts::forget_realm(db, keys, &found.shown.account.owner)?;
+
+    fn revoke_later(&self, token: &ToRevoke, now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| revocations::put(db, &self.keys, token, now))
     }
-    Ok(true)
+
+    fn take_revocations(&self, now: UnixTime, limit: u32) -> Result<Vec<Revocation>> {
+        // Nothing is written where there is none, as nearly always.
+        if self.read(revocations::next)?.is_none_or(|at| at > now) {
+            return Ok(Vec::new());
+        }
+        self.write(Durability::Relaxed, |db| revocations::take(db, &self.keys, now, limit))
+    }
+
+    fn next_revocation(&self) -> Result<Option<UnixTime>> {
+        self.read(revocations::next)
+    }
+
+    fn put_off_revocation(&self, number: i64, at: UnixTime) -> Result<()> {
+        self.write(Durability::Relaxed, |db| revocations::put_off(db, number, at))
+    }
+
+    fn end_revocation(&self, number: i64) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            if revocations::end(db, number)? {
+                note(db, -number)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The first step.
+struct Begin<'a> {
+    db: &'a Connection,
+    keys: &'a Keys,
+    takes_back: &'a dyn Fn(&str) -> Option<TakesBack>,
+    now: UnixTime,
+}
+
+/// Nothing of it is sealed: one that was damaged is erased as any other.
+struct Doomed {
+    row: i64,
+    slot: i64,
+    owner: Hash,
+}
+
+impl Begin<'_> {
+    /// Some of the accounts, by row.
+    fn some(&self, whose: &Whose, erased: &mut Erased) -> Result<Vec<i64>> {
+        let db = self.db;
+        let (of, value): (&str, &dyn ToSql) = match whose {
+            Whose::Account { id, .. } => ("id = ?", &self.keys.id(id)),
+            Whose::Owner(owner) => ("owner = ?", &self.keys.owner(owner)),
+            Whose::Realm(realm) => ("realm = ?", realm),
+        };
+        self.prove_not_configured(whose, of, value)?;
+        let mut statement =
+            db.prepare(&format!("SELECT row, slot, owner FROM accounts WHERE {of} LIMIT {BATCH}"))?;
+        let doomed: Vec<Doomed> = statement
+            .query_map([value], |row| Ok(Doomed { row: row.get(0)?, slot: row.get(1)?, owner: row.get(2)? }))?
+            .collect::<rusqlite::Result<_>>()?;
+        for one in &doomed {
+            erased.revocations += self.keep_tokens(one.row)?;
+            keys::destroy(db, one.slot)?;
+            db.prepare_cached("DELETE FROM accounts WHERE row = ?")?.execute([one.row])?;
+            for table in AT_ONCE {
+                db.prepare_cached(&format!("DELETE FROM {table} WHERE account = ?"))?.execute([one.row])?;
+            }
+            note(db, one.row)?;
+        }
+        match whose {
+            Whose::Account { forget_realm, .. } => {
+                for one in doomed.iter().filter(|_| *forget_realm) {
+                    accounts::forget_realm(db, &one.owner)?;
+                }
+            }
+            Whose::Owner(_) => {
+                db.execute("DELETE FROM owners WHERE name = ?", [value])?;
+            }
+            Whose::Realm(realm) => {
+                for table in OF_A_REALM {
+                    db.execute(&format!("DELETE FROM {table} WHERE realm = ?"), [realm])?;
+                }
+            }
+        }
+        Ok(doomed.into_iter().map(|one| one.row).collect())
+    }
+
+    fn prove_not_configured(&self, whose: &Whose, of: &str, value: &dyn ToSql) -> Result<()> {
+        let mut statement =
+            self.db.prepare(&format!("{IDS} WHERE {of} AND origin = {CONFIGURED} LIMIT 100"))?;
+        let configured = accounts::ids(self.keys, &mut statement, [value])?;
+        match (whose, &configured[..]) {
+            (_, []) => Ok(()),
+            (Whose::Account { id, .. }, _) => Err(accounts::of_configuration(id)),
+            (_, ids) => Err(still_configured(ids)),
+        }
+    }
+
+    /// How many. What does not open any more cannot be given back, and is erased nevertheless.
+    fn keep_tokens(&self, row: i64) -> Result<u32> {
+        let mut kept = 0;
+        for grant in grants::of_row(self.db, self.keys, row) {
+            let (Some(to), Some(refresh_token)) = ((self.takes_back)(&grant.provider), grant.refresh_token)
+            else {
+                continue;
+            };
+            let token = ToRevoke { provider: grant.provider, to, refresh_token };
+            revocations::put(self.db, self.keys, &token, self.now)?;
+            kept += 1;
+        }
+        Ok(kept)
+    }
+}
+
+const CONFIGURED: i64 = Origin::Configuration as i64;
+/// What is known of a realm itself.
+const OF_A_REALM: [&str; 4] = ["owners", "budgets", "breakers", "counters"];
+
+fn note(db: &Connection, account: i64) -> Result<()> {
+    db.prepare_cached("INSERT INTO erasures (account) VALUES (?)")?.execute([account])?;
+    Ok(())
+}
+
+fn still_configured(ids: &[String]) -> Error {
+    Error::new(
+        Status::Rights,
+        "rights.configured",
+        format!("of the configuration, and not erased: {}", ids.join(", ")),
+    )
+    .advice(
+        "Nothing was erased. Take these accounts out of the configuration first, apply it, and ask again.",
+    )
 }
 
 impl SqliteStore {
+    /// Whoever visits an account holds its byte until he has noticed that it is gone. One who does not notice in time,
+    /// or who is this very store, finds his fence when he writes.
+    fn see_off_visitors(&self, rows: &[i64]) -> Result<()> {
+        let give_up = Instant::now() + VISITORS;
+        for row in rows {
+            let byte = leases::visit_byte(*row);
+            while !self.locks.is_held_here(byte) && self.locks.take(byte)?.is_none() {
+                if Instant::now() >= give_up {
+                    return Ok(());
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        Ok(())
+    }
+
     /// `false`: something is left, and is tried again by whoever opens the store next. Whatever stands in the way, the
     /// accounts are erased, and nobody's call fails for it.
     pub(super) fn finish_erasures(&self, effort: &Effort) -> bool {

@@ -20,7 +20,16 @@ pub(super) fn read(
     account: &str,
     which: GrantSlot,
 ) -> Result<Option<StoredGrant>> {
-    let row = accounts::row_of(db, keys, account)?;
+    read_row(db, keys, accounts::row_of(db, keys, account)?, which)
+}
+
+/// Both slots' living grants, as far as they open.
+pub(super) fn of_row(db: &Connection, keys: &Keys, row: i64) -> impl Iterator<Item = Grant> {
+    let slots = [GrantSlot::Active, GrantSlot::Pending].map(|which| read_row(db, keys, row, which));
+    slots.into_iter().flatten().flatten().map(|stored| stored.grant).filter(|grant| !grant.dead)
+}
+
+fn read_row(db: &Connection, keys: &Keys, row: i64, which: GrantSlot) -> Result<Option<StoredGrant>> {
     let (version, Some(sealed)) = slot(db, row, which)? else {
         return Ok(None);
     };

@@ -6,9 +6,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::sql;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::model::UnixTime;
-use crate::store::{Lease, LeaseName};
+use crate::store::{Lease, LeaseName, fault};
 
 pub(super) struct Taken {
     pub fence: u64,
@@ -17,7 +17,11 @@ pub(super) struct Taken {
 
 /// The byte of the lock file: rows begin at 1 and are never used again; bytes 0 and 1 are no lease's.
 pub(super) fn byte(row: i64, name: &LeaseName) -> u64 {
-    2 * super::natural(row) + kind(name) as u64
+    visit_byte(row) + kind(name) as u64
+}
+
+pub(super) fn visit_byte(row: i64) -> u64 {
+    2 * super::natural(row)
 }
 
 pub(super) fn take(db: &Connection, row: i64, name: &LeaseName, now: UnixTime, for_s: u32) -> Result<Taken> {
@@ -84,14 +88,7 @@ pub(super) fn must_hold(db: &Connection, lease: &Lease) -> Result<i64> {
     if !matches!(lease.name, LeaseName::Account(_)) {
         return Err(Error::bug("the ledger is written under the lease of a grant"));
     }
-    holds(db, lease)?.ok_or_else(|| {
-        Error::new(
-            Status::Transient,
-            "lease.lost",
-            "the account was changed, removed or taken over during the visit",
-        )
-        .advice("Nothing is to be done: what was not recorded is collected again.")
-    })
+    holds(db, lease)?.ok_or_else(fault::lease_lost)
 }
 
 fn kind(name: &LeaseName) -> i64 {

@@ -32,6 +32,7 @@ mod links;
 mod notices;
 mod passwords;
 mod promises;
+mod revocations;
 mod state;
 
 pub struct SqliteStore {

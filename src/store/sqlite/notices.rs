@@ -179,6 +179,17 @@ impl Notices for SqliteStore {
         })
     }
 
+    fn told_of(&self, account: &str) -> Result<Vec<(String, UnixTime)>> {
+        self.read(|db| {
+            let row = accounts::row_of(db, &self.keys, account)?;
+            let mut statement = db.prepare_cached(
+                "SELECT kind, told_at FROM notices WHERE account = ? AND told_at IS NOT NULL ORDER BY told_at, kind",
+            )?;
+            let told = statement.query_map([row], |row| Ok((row.get(0)?, natural(row.get(1)?))))?;
+            Ok(told.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     fn notices_told(&self, ids: &[String], now: UnixTime) -> Result<u32> {
         self.write(Durability::Full, |db| {
             let mut noted = 0;

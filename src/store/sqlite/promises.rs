@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::erasures::Effort;
 use super::{
-    Durability, SqliteStore, accounts, apply, breakers, consents, erasures, grants, leases, ledger,
-    passwords, state,
+    Durability, SqliteStore, accounts, apply, breakers, consents, grants, leases, ledger, passwords, state,
 };
 use crate::secret::Secret;
 use crate::store::*;
@@ -41,14 +39,6 @@ impl Store for SqliteStore {
         self.read(|db| passwords::read(db, &self.keys, account))
     }
 
-    fn remove_account(&self, id: &str, forget_realm: bool) -> Result<bool> {
-        let removed = self.write(Durability::Full, |db| erasures::begin(db, &self.keys, id, forget_realm))?;
-        if removed {
-            self.finish_erasures(&Effort::FULL);
-        }
-        Ok(removed)
-    }
-
     fn account(&self, id: &str) -> Result<Option<AccountRow>> {
         self.read(|db| Ok(accounts::find(db, &self.keys, id)?.map(|found| found.shown)))
     }
@@ -69,8 +59,11 @@ impl Store for SqliteStore {
         self.read(|db| state::next_due(db, &self.keys, reach))
     }
 
-    fn update_state(&self, id: &str, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
-        self.write(Durability::Full, |db| state::update(db, &self.keys, id, change))
+    fn update_state_of(&self, account: &Known, change: &mut dyn FnMut(&mut AccountState)) -> Result<bool> {
+        self.write(Durability::Full, |db| match accounts::is_known(db, &self.keys, account)? {
+            true => state::update(db, &self.keys, &account.id, change),
+            false => Ok(false),
+        })
     }
 
     fn lease(&self, what: &LeaseName, now: UnixTime, for_s: u32) -> Result<Option<Lease>> {
@@ -92,6 +85,10 @@ impl Store for SqliteStore {
 
     fn renew(&self, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {
         self.write(Durability::Relaxed, |db| leases::renew(db, lease, now, for_s))
+    }
+
+    fn holds(&self, lease: &Lease) -> Result<bool> {
+        self.read(|db| Ok(leases::holds(db, lease)?.is_some()))
     }
 
     fn release(&self, lease: &Lease, clean: bool) -> Result<()> {
@@ -132,24 +129,31 @@ impl Store for SqliteStore {
         self.read(|db| grants::read(db, &self.keys, account, which))
     }
 
-    fn put_grant(
+    fn put_grant_of(
         &self,
-        account: &str,
+        account: &Known,
         which: GrantSlot,
         expected: u64,
         grant: &Grant,
     ) -> Result<Option<u64>> {
-        self.write(Durability::Full, |db| grants::put(db, &self.keys, account, which, expected, grant))
-    }
-
-    fn drop_grant(&self, account: &str, which: GrantSlot) -> Result<()> {
         self.write(Durability::Full, |db| {
-            grants::empty(db, accounts::row_of(db, &self.keys, account)?, which)
+            accounts::prove_known(db, &self.keys, account)?;
+            grants::put(db, &self.keys, &account.id, which, expected, grant)
         })
     }
 
-    fn confirm_grant(&self, account: &str, expected_pending: u64) -> Result<bool> {
-        self.write(Durability::Full, |db| grants::confirm(db, &self.keys, account, expected_pending))
+    fn drop_grant_of(&self, account: &Known, which: GrantSlot) -> Result<()> {
+        self.write(Durability::Full, |db| {
+            accounts::prove_known(db, &self.keys, account)?;
+            grants::empty(db, accounts::row_of(db, &self.keys, &account.id)?, which)
+        })
+    }
+
+    fn confirm_grant_of(&self, account: &Known, expected_pending: u64) -> Result<bool> {
+        self.write(Durability::Full, |db| {
+            accounts::prove_known(db, &self.keys, account)?;
+            grants::confirm(db, &self.keys, &account.id, expected_pending)
+        })
     }
 
     fn grants_to_keep(&self, reach: &Reach, now: UnixTime, limit: u32) -> Result<Vec<String>> {

@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod breakers;
 pub mod configuration;
 pub mod consents;
+pub mod erasure;
 pub mod grants;
 pub mod leases;
 pub mod ledger;
@@ -51,6 +52,12 @@ macro_rules! every_promise {
                 one_set_of_ids_for_configuration_and_calls
                 an_owner_moves_realms_with_all_his_accounts
                 a_configured_account_given_to_another_owner_starts_anew;
+            erasure:
+                everything_of_an_owner_or_a_realm_goes
+                accounts_of_the_configuration_keep_all_others
+                what_was_known_before_reaches_no_later_account
+                tokens_of_an_erased_account_are_given_back_for_a_week
+                consents_are_told_without_what_is_secret;
             grants:
                 a_grant_comes_back_whole
                 i10_grant_version_loses_no_grant
@@ -182,6 +189,7 @@ pub fn consent(state: u8, account: &str) -> Consent {
         state: [state; 32],
         session: [77; 32],
         account: account.into(),
+        number: None,
         actor: Actor::Owner("alice".into()),
         provider: "microsoft".into(),
         redirect_uri: "https://mail.example.com/WorldClient.dll?View=OAuth".into(),

@@ -134,6 +134,7 @@ pub fn a_notice_is_told_by_one_and_an_owner_hears_once_a_day(open: Open) {
     assert_eq!(one.told(&about).unwrap(), None);
     assert_eq!(two.notices_told(&[id.clone(), "no id".into(), "77.1".into()], NOW + 61).unwrap(), 1);
     assert_eq!(one.told(&about).unwrap(), Some(Told { mark: NOW, at: NOW + 61 }));
+    assert_eq!(one.told_of("a").unwrap(), [("consent_needed".to_owned(), NOW + 61)]);
     assert_eq!(lease(&*one, &about, NOW + 9 * DAY), None, "told");
     assert!(one.users_to_tell(NOW, NOW + 9 * DAY, 10).unwrap().is_empty());
     assert_eq!(lease(&*one, &ends, NOW + 60 + DAY), None);
