@@ -320,8 +320,16 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *                    Without a count it only answers it
  *     keep_older     takes delete_older back
  *     uidl_reset     the operator's answer where a server seems to have renumbered the mailbox: "same_mail"
+ *     explain        where is my mail: what became of the message with this "message_id" or "uidl", or of all
+ *                    "since" (Unix seconds): each step with its time and process, a verdict, and a sentence for a
+ *                    person. Answers $defs/explained. Since 1.2, as the following
+ *     trace          the operator's: for so many "minutes" (60 at most, 0 ends it) what is said to the mail server
+ *                    and answered is kept, redacted, whichever process visits the account. Answers $defs/traced
+ *     trace_read     the operator's: what was kept. Answers $defs/trace
+ *     support_bundle the operator's: all of it without a name, an address, a UIDL or a secret. Answers $defs/bundle
  *
- * `session` is NULL for all but confirm and redeem_link. Answers JSON in `*out` ($defs/acted of config.schema.json).
+ * `session` is NULL for all but confirm and redeem_link. Answers JSON in `*out` ($defs/acted of config.schema.json
+ * where it is not said otherwise).
  * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm; redeem_link: no such link, or too
  * old), E_STORE; redeem_link also what multipop_authorize_url answers. */
 multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const char *id, const char *session,
@@ -451,8 +459,9 @@ typedef struct multipop_message {
     const char *dedupe_key;
 } multipop_message_t;
 
-/* Your words for a no, such as "552 5.2.2 over quota": owner and operator are shown them. The library's, empty;
- * write into it or leave it. Never NULL. */
+/* Your words for a no, such as "552 5.2.2 over quota", or what you know a message by that you took or queued, such as
+ * a queue id or a file name: owner and operator are shown them, the latter by the verb explain. The library's,
+ * empty; write into it or leave it. Never NULL. */
 typedef struct multipop_reason {
     uint32_t struct_size;
     uint32_t reserved;

@@ -143,7 +143,7 @@ using message = multipop_message_t;
 using event = multipop_event_t;
 using report = multipop_report_t;
 
-// Your words for a no, shown to owner and operator.
+// Your words for a no, or what you know by that you took (a queue id, a file name): shown to owner and operator.
 class reason {
   public:
     explicit reason(multipop_reason_t *to) noexcept : to_(to) {}

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Status;
 
+mod event;
+
+pub use event::{Event, EventKind};
+
 /// Seconds since the Unix epoch. The clock is always given, never read below `service`.
 pub type UnixTime = u64;
 
@@ -233,38 +237,6 @@ impl Identity {
     }
 }
 
-/// What the host is told while it waits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    pub kind: EventKind,
-    pub account: String,
-    pub owner: String,
-    pub outcome: Option<Outcome>,
-    pub status: i32,
-    pub cause: String,
-    pub message: String,
-    pub advice: String,
-    pub retry_after_s: u32,
-    pub counts: Counts,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub enum EventKind {
-    PassBegin = 1,
-    PassEnd = 2,
-    AccountBegin = 3,
-    AccountEnd = 4,
-    Progress = 5,
-    ConsentNeeded = 6,
-    ConsentRestored = 7,
-    OperatorNeeded = 8,
-    Throttled = 9,
-    SetAside = 10,
-    /// What the operator was needed for is over.
-    Recovered = 11,
-}
-
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub messages_done: u64,
@@ -362,6 +334,8 @@ pub struct LedgerRow {
     pub recorded_at: UnixTime,
     /// Keyed digest of Message-ID, Date and From.
     pub digest: Option<[u8; 16]>,
+    /// Keyed digest of the Message-ID alone. Written, and not read back: `History` is asked by it.
+    pub message_id: Option<[u8; 16]>,
     pub size: u64,
     /// Sessions that ended abnormally while this message was in hand.
     pub ends: u32,
@@ -371,9 +345,10 @@ pub struct LedgerRow {
     pub not_before: UnixTime,
     /// When the policy of its time allows its deletion; `None` = never.
     pub delete_at: Option<UnixTime>,
-    /// The UIDL itself, for people; only on rows that need somebody's attention or are in hand.
+    /// The UIDL itself, for people. The ledger keeps it on rows that need somebody's attention or are in hand, the
+    /// history with whatever happened.
     pub uidl: Option<Vec<u8>>,
-    /// The host's words for a no.
+    /// The host's words: for a no, or what it knows a message by that it took. Kept as `uidl` is.
     pub reason: String,
 }
 
@@ -386,6 +361,7 @@ impl LedgerRow {
             noted_at: now,
             recorded_at: now,
             digest: None,
+            message_id: None,
             size: 0,
             ends: 0,
             begun: false,

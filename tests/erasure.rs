@@ -38,6 +38,13 @@ fn world(script: Script, change: impl FnOnce(&mut Value)) -> Signed {
     signed
 }
 
+/// The provider is to be discovered.
+fn by_issuer_alone(provider: &mut Value) {
+    for member in ["authorize_endpoint", "token_endpoint", "revocation_endpoint"] {
+        provider.as_object_mut().unwrap().remove(member);
+    }
+}
+
 fn put(signed: &Signed) {
     let account = json!({ "provider": "p", "user": USER, "deliver_to": "box.of.alice@contoso.example",
         "server": signed.house.config["providers"]["p"]["servers"][0] });
@@ -239,11 +246,7 @@ fn a_token_goes_to_no_other_provider_of_the_same_id() {
 
 #[test]
 fn a_discovered_provider_says_itself_where_it_takes_grants_back() {
-    let signed = world(Script::dovecot(), |provider| {
-        for member in ["authorize_endpoint", "token_endpoint", "revocation_endpoint"] {
-            provider.as_object_mut().unwrap().remove(member);
-        }
-    });
+    let signed = world(Script::dovecot(), by_issuer_alone);
     connect(&signed);
     assert_eq!(erase(&signed)["revocations"], 1);
     let (lines, _) = pass(&signed);

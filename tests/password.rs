@@ -454,8 +454,12 @@ fn i03_a_password_is_in_no_log_error_answer_or_store() {
                 inside.borrow_mut().store(&folder);
                 Answer::Go
             }));
+            house.act("alice", json!({ "verb": "trace", "minutes": 60 })).unwrap();
             let (status, report) = house.fetch(&mut sink);
             seen.add("error", format!("{status:?} {report:?}"));
+            let trace = house.act("alice", json!({ "verb": "trace_read" })).unwrap().to_string();
+            assert!(trace.contains("C: a log-in with a password"), "{trace}");
+            seen.add("trace", trace);
             hear(&mut seen, &house, &sink);
             seen.join(&during.borrow());
         }

@@ -65,9 +65,14 @@ impl Run {
             seen.borrow_mut().store(&folder);
             Answer::Go
         }));
+        let act = |json| self.signed.house.act("alice", json).unwrap().to_string();
+        act(json!({ "verb": "trace", "minutes": 60 }));
         let (status, report) = self.signed.house.fetch(&mut host);
         if let Err(error) = &status {
             self.told("fetch", error);
+        }
+        for verb in ["trace_read", "support_bundle", "explain"] {
+            self.seen.borrow_mut().add(verb, act(json!({ "verb": verb })));
         }
         self.seen.borrow_mut().add("report", format!("{report:?}"));
         self.heard(&host);
@@ -322,11 +327,12 @@ fn i03_no_secret_leaves() {
     wrong_configurations(&run);
 
     let seen = run.seen.borrow();
-    for place in
-        ["log", "event", "error", "accounts", "callback", "store.db", "store.db-wal", "store.db.lock"]
-    {
+    let places =
+        ["log", "event", "error", "accounts", "callback", "store.db", "store.db-wal", "store.db.lock"];
+    for place in places.into_iter().chain(["trace_read", "support_bundle", "explain"]) {
         assert!(seen.places().contains(&place), "{place} was not looked at: {:?}", seen.places());
     }
+    assert!(seen.text("trace_read").contains("C: AUTH ") && seen.text("support_bundle").contains("C: AUTH "));
     let log = seen.text("log");
     for event in ["auth", "consent_end", "token_refreshed", "token_refused_words", "panic", "account_end"] {
         assert!(log.contains(&format!("event={event} ")), "no line {event}");

@@ -130,6 +130,7 @@ fn a_message_is_handed_over_with_its_key_on_one_kept_connection() {
     assert_eq!(sink.offer(&message("alice@example.com")), Ok(None));
     for _ in 0..3 {
         assert_eq!(put(&mut sink), Ok(Yes::Taken));
+        assert_eq!(sink.known_as(), "250 2.0.0 ok", "the server's own words, with its queue id");
     }
     assert!(!sink.flushes(), "every yes is durable at once");
     drop(sink);

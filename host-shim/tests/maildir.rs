@@ -158,8 +158,10 @@ fn a_message_is_stored_as_unix_text_behind_its_received_line() {
     let pieces: [&[u8]; 4] = [b"Subject: x\r", b"\n\r\na\rb", b"\r", b"\n.\r\nend"];
     assert_eq!(house.put(&message("k1"), &pieces), Ok(Yes::Queued));
     assert_eq!(house.counts(), [1, 0, 0], "before the flush nothing is visible");
+    let known_as = house.sink.known_as();
     house.sink.flush().unwrap();
     let file = house.only("new");
+    assert_eq!(file.file_name().unwrap().to_str(), Some(known_as.as_str()));
     let stored = fs::read(&file).unwrap();
     let meant = b"Received: from mail.example.com\n\tby host; now\nSubject: x\n\na\rb\n.\nend";
     assert_eq!(stored, meant);

@@ -1,6 +1,6 @@
 //! The JSON of `multipop_account_act`: one verb, and what it needs.
 
-use super::field::Field;
+use super::field::{Field, Members};
 use super::json::{self, Read};
 use super::words;
 use crate::secret::Secret;
@@ -32,7 +32,27 @@ pub enum Act {
     UidlReset {
         same_mail: bool,
     },
+    /// Where is my mail?
+    Explain(Wanted),
+    /// So many minutes of tracing; 0 ends it.
+    Trace {
+        minutes: u32,
+    },
+    TraceRead,
+    SupportBundle,
 }
+
+/// Which mail is meant.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wanted {
+    All,
+    MessageId(String),
+    Uidl(String),
+    Since(u64),
+}
+
+/// A trace that is forgotten ends within the hour.
+const TRACE_MINUTES: u32 = 60;
 
 impl Act {
     pub fn verb(&self) -> &'static str {
@@ -46,11 +66,20 @@ impl Act {
             Act::DeleteOlder { .. } => "delete_older",
             Act::KeepOlder => "keep_older",
             Act::UidlReset { .. } => "uidl_reset",
+            Act::Explain(_) => "explain",
+            Act::Trace { .. } => "trace",
+            Act::TraceRead => "trace_read",
+            Act::SupportBundle => "support_bundle",
         }
+    }
+
+    /// Whether it asks only, which needs no right to change an account.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Act::Explain(_) | Act::TraceRead | Act::SupportBundle)
     }
 }
 
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 13] = [
     "confirm",
     "offer_link",
     "redeem_link",
@@ -60,6 +89,10 @@ const VERBS: [&str; 9] = [
     "delete_older",
     "keep_older",
     "uidl_reset",
+    "explain",
+    "trace",
+    "trace_read",
+    "support_bundle",
 ];
 
 /// Of a link, in seconds.
@@ -87,6 +120,13 @@ pub(super) fn read(text: &str) -> Read<Act> {
             count: members.take("count").map(|field| field.whole(0..=u64::MAX)).transpose()?,
         },
         "keep_older" => Act::KeepOlder,
+        "explain" => Act::Explain(wanted(&mut members)?),
+        "trace" => {
+            let minutes = members.need("minutes", "how long; 0 ends it")?.whole32(0..=TRACE_MINUTES)?;
+            Act::Trace { minutes }
+        }
+        "trace_read" => Act::TraceRead,
+        "support_bundle" => Act::SupportBundle,
         _ => Act::UidlReset {
             same_mail: members
                 .need("same_mail", "true: the same mail under new UIDLs; false: new mail")?
@@ -95,4 +135,18 @@ pub(super) fn read(text: &str) -> Read<Act> {
     };
     members.finish()?;
     Ok(act)
+}
+
+fn wanted(members: &mut Members) -> Read<Wanted> {
+    let fields = ["message_id", "uidl", "since"].map(|name| members.take(name));
+    let given = fields.iter().flatten().count();
+    if let (2.., Some(field)) = (given, fields.iter().flatten().last()) {
+        return Err(field.fault("message_id, uidl and since exclude one another"));
+    }
+    Ok(match fields {
+        [Some(id), ..] => Wanted::MessageId(words::line(&id)?),
+        [_, Some(uidl), _] => Wanted::Uidl(words::line(&uidl)?),
+        [.., Some(since)] => Wanted::Since(since.whole(0..=u64::MAX)?),
+        _ => Wanted::All,
+    })
 }

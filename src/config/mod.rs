@@ -26,7 +26,7 @@ mod verb;
 pub mod words;
 
 pub use account::{AccountForm, to_json};
-pub use act::Act;
+pub use act::{Act, Wanted};
 pub use credentials::CertificateFiles;
 pub use network::{Network, Prefer, Proxy, ProxyKind, ProxyLogin};
 pub use notices::{Digest, NoticeRules};

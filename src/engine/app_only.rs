@@ -7,8 +7,8 @@
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::ask;
 use super::call::Call;
-use super::grant;
 use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
 use crate::oauth::credential::Proof;
@@ -117,7 +117,7 @@ async fn request(call: &Call, provider: &Provider) -> std::result::Result<Token,
             .into());
     };
     let request = |provider: &Provider, proof: &Proof| token::of_application(provider, proof, scope);
-    let asked = grant::ask_for(call, provider, request, |provider, answer, now| {
+    let asked = ask::of(call, provider, request, |provider, answer, now| {
         token::read_any_token(provider, answer, scope, now)
     });
     match asked.await {

@@ -9,6 +9,7 @@ use super::deadline::Deadline;
 use super::line;
 use super::pump::{self, Host, Pump};
 use super::settings::Settings;
+use super::trace::Trace;
 use crate::error::{Error, Result, Status};
 use crate::model::UnixTime;
 use crate::net::dial::Names;
@@ -39,6 +40,8 @@ pub struct Call {
     pub deadline: Deadline,
     pub clock: Arc<dyn Clock>,
     pub names: Names,
+    /// Who hears the sessions of the account that is visited, where it is traced.
+    pub trace: Option<Arc<Trace>>,
 }
 
 impl Call {
@@ -105,6 +108,7 @@ pub fn run_with<T: Send, F: Future<Output = Result<T>>>(
                 deadline: Deadline::start(after, cancel.clone()),
                 clock: clock.clone(),
                 pump: pump.clone(),
+                trace: None,
             };
             work(call).await
         });

@@ -125,6 +125,7 @@ impl Mailbox<'_> {
             if let Some(row) = self.rows.get(&entry.key) {
                 let mut row = row.clone();
                 row.state = RowState::Gone;
+                row.uidl = self.uidl(*entry).map(<[u8]>::to_vec);
                 row.not_before = if self.retr_is_final { self.visit.call.now() + POP_AGAIN_S } else { 0 };
                 self.change(row);
             }

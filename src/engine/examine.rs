@@ -86,11 +86,13 @@ pub async fn look_first(mailbox: &mut Mailbox<'_>, chunk: Vec<Fetch>) -> Result<
         let known = digest.and_then(|digest| before.get(&digest));
         let too_old =
             since.is_some_and(|since| header::date(header.bytes()).is_some_and(|date| date < since));
+        let message_id = mailbox.keys.message_id(header.bytes());
+        let uidl = mailbox.uidl(fetch.entry).map(<[u8]>::to_vec);
         if let Some(row) = known {
-            mailbox.change(LedgerRow { key: fetch.entry.key, ..row.clone() });
+            mailbox.change(LedgerRow { key: fetch.entry.key, message_id, uidl, ..row.clone() });
         } else if too_old {
             let row = LedgerRow::new(fetch.entry.key, RowState::Imported, now);
-            mailbox.change(LedgerRow { digest, ..row });
+            mailbox.change(LedgerRow { digest, message_id, uidl, ..row });
         } else {
             left.push(fetch);
         }

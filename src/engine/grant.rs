@@ -10,16 +10,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::discovery;
 use super::line::Line;
-use super::{app_only, revoke, token_file};
+use super::{app_only, ask, revoke, token_file};
 use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
-use crate::oauth::assertion::JTI_BYTES;
 use crate::oauth::credential::Proof;
 use crate::oauth::diagnosis::{self, Refusal};
 use crate::oauth::provider::Provider;
-use crate::oauth::token::{self, HttpAnswer, HttpRequest, Token};
+use crate::oauth::token::{self, Token};
 use crate::secret::Secret;
 use crate::store::{AccountRow, Grant, GrantSlot, Lease, LeaseName, Store, StoredGrant, fault};
 
@@ -60,51 +58,6 @@ pub async fn renew_after_refusal(call: &Call, row: &AccountRow, used: &Access) -
         TokenSource::Provider(id) => call.provider(id)?,
     };
     obtain(call, row, &provider, Some(used.version)).await
-}
-
-/// Sends a token request. `request` is given the provider with its endpoints.
-pub async fn ask(
-    call: &Call,
-    provider: &Provider,
-    request: impl Fn(&Provider, &Proof) -> Result<HttpRequest>,
-) -> std::result::Result<Token, Box<Refusal>> {
-    ask_for(call, provider, request, |provider, answer, now| {
-        token::read_token(provider, answer, &provider.scope(), now)
-    })
-    .await
-}
-
-/// Sends a request, with the next credential where one is refused (roll-over), and reads what it answers. Both are
-/// given the provider with its endpoints.
-pub async fn ask_for<T>(
-    call: &Call,
-    provider: &Provider,
-    request: impl Fn(&Provider, &Proof) -> Result<HttpRequest>,
-    read: impl Fn(&Provider, &HttpAnswer, UnixTime) -> std::result::Result<T, Box<Refusal>>,
-) -> std::result::Result<T, Box<Refusal>> {
-    let provider = &*discovery::located(call, provider).await?;
-    let https = call.https(provider)?;
-    let mut first_refusal = None;
-    for credential in provider.credentials.iter() {
-        let proof = credential.prove(provider, call.now(), &jti()?)?;
-        let answer = call.deadline.bound(https.send(request(provider, &proof)?)).await?;
-        match read(provider, &answer, call.now()) {
-            Ok(read) => return Ok(read),
-            Err(refusal) if refusal.wrong_credential => {
-                first_refusal.get_or_insert(refusal);
-            }
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    Err(first_refusal.unwrap_or_else(|| Error::bug("a provider without a credential").into()))
-}
-
-/// From the operating system each time: two children of one parent never draw the same.
-fn jti() -> Result<[u8; JTI_BYTES]> {
-    let mut bytes = [0; JTI_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Error::new(Status::Resources, "resources.random", e.to_string()))?;
-    Ok(bytes)
 }
 
 fn no_token() -> Error {
@@ -315,7 +268,7 @@ async fn refresh(
         _ if row.account.app_only => app_only::ask(call, provider, stored.grant.access_token.as_ref()).await,
         Some(refresh_token) => {
             let request = |provider: &Provider, proof: &Proof| token::refresh(provider, proof, refresh_token);
-            ask(call, provider, request).await.map(|token| (token, call.now()))
+            ask::for_token(call, provider, request).await.map(|token| (token, call.now()))
         }
         None => return Ok(None),
     };
@@ -335,7 +288,7 @@ async fn refresh(
     let (written, grant) = call.with_store(write).await?;
     if written.as_ref().is_err_and(|error| error.status == Status::Rights) {
         // Erased meanwhile, and the token it had then is of no use to whoever revokes.
-        revoke::later(call, provider, grant.refresh_token).await;
+        revoke::later(call, &provider.id, grant.refresh_token).await;
         return Err(fault::lease_lost());
     }
     let Some(version) = written? else {

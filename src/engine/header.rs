@@ -62,6 +62,22 @@ pub fn date(header: &[u8]) -> Option<UnixTime> {
     u64::try_from(parsed.unix_timestamp()).ok()
 }
 
+/// The Message-ID without what may stand around it (RFC 5322 §3.6.4): angle brackets, white space, a comment.
+pub fn message_id(header: &[u8]) -> Option<Vec<u8>> {
+    let value = field(header, "message-id")?;
+    let bare = bare_message_id(&value);
+    (!bare.is_empty()).then(|| bare.to_vec())
+}
+
+/// The same of what a person gives.
+pub fn bare_message_id(text: &[u8]) -> &[u8] {
+    let inside = memchr::memchr(b'<', text).and_then(|open| {
+        let rest = &text[open + 1..];
+        memchr::memchr(b'>', rest).map(|close| &rest[..close])
+    });
+    inside.unwrap_or(text).trim_ascii()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +100,17 @@ mod tests {
             header.push(b"X: y\r\n123456");
         }
         assert_eq!(header.bytes().len(), HEADER_BYTES);
+    }
+
+    #[test]
+    fn a_message_id_is_the_same_however_it_is_written() {
+        for value in ["<a@b>", " a@b ", "\r\n <a@b>", "< a@b > (sent by c)", "a@b"] {
+            let header = format!("X: y\r\nMESSAGE-ID:{value}\r\n\r\nMessage-ID: <no@no>");
+            assert_eq!(message_id(header.as_bytes()).as_deref(), Some(&b"a@b"[..]), "{value:?}");
+        }
+        assert_eq!(bare_message_id(b" <a@b> "), b"a@b");
+        assert_eq!(message_id(b"Message-ID: <>\r\n\r\n"), None);
+        assert_eq!(message_id(b"Subject: <a@b>\r\n\r\n"), None);
     }
 
     #[test]

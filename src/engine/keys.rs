@@ -5,6 +5,7 @@
 
 use aws_lc_rs::{digest, hmac};
 
+use super::header;
 use crate::model::UidlKey;
 use crate::secret::KeyBytes;
 
@@ -50,6 +51,16 @@ impl Keys {
         Some(self.digest(&[b"identity", &id, &date, &from]))
     }
 
+    /// Digest of the Message-ID alone, by which a person asks for a message.
+    pub fn message_id(&self, header: &[u8]) -> Option<[u8; 16]> {
+        header::message_id(header).map(|id| self.message_id_of(&id))
+    }
+
+    /// The same of a Message-ID without what may stand around it.
+    pub fn message_id_of(&self, bare: &[u8]) -> [u8; 16] {
+        self.digest(&[b"message-id", bare])
+    }
+
     /// Text, safe in a file name, 32 octets: the same message has the same key whenever it comes again.
     pub fn dedupe(&self, key: &UidlKey) -> String {
         let generation = self.generation.to_be_bytes();
@@ -64,6 +75,19 @@ impl Keys {
             context.update(part);
         }
         first_half(context.sign().as_ref())
+    }
+}
+
+/// What a message's header makes it known by; nothing where no header was fetched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    pub digest: Option<[u8; 16]>,
+    pub message_id: Option<[u8; 16]>,
+}
+
+impl Known {
+    pub fn of(keys: &Keys, header: &header::Header) -> Known {
+        Known { digest: keys.identity(header.bytes()), message_id: keys.message_id(header.bytes()) }
     }
 }
 

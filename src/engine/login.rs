@@ -3,6 +3,7 @@
 //! No credential is sent before TLS with a verified name and chain (I8), and there is no fallback to a password;
 //! accounts that have one log in by `password`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::breaker::Gate;
@@ -16,7 +17,7 @@ use crate::net::socket::Socket;
 use crate::net::tls;
 use crate::net::wire::Wire;
 use crate::oauth::provider::{MechanismRule, Provider};
-use crate::pop3::{Capabilities, Command, Event, Limits, Listing, Login, Mechanism, Refusal, Verb};
+use crate::pop3::{Capabilities, Command, Event, Limits, Listing, Login, Mechanism, Refusal, Verb, Witness};
 use crate::secret::Secret;
 use crate::store::AccountRow;
 
@@ -105,8 +106,11 @@ pub async fn secure(call: &Call, row: &AccountRow, dialled: Dialled) -> Result<C
         }
         Security::Stls => Wire::plain(stream, limits),
     };
+    if let Some(trace) = &call.trace {
+        trace.note(&format!("connected to {}:{}, TLS: {}", server.host, server.port, wire.tls_version()));
+    }
     let mut connection = Connection {
-        wire,
+        wire: wire.heard_by(call.trace.clone().map(|trace| trace as Arc<dyn Witness>)),
         gate,
         family,
         capabilities: Capabilities::default(),

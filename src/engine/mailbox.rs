@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::commit::Commits;
 use super::deadline::Halt;
 use super::examine;
+use super::header::Header;
 use super::keys::Keys;
 use super::line::Line;
 use super::login::{Connection, Said, out_of_step};
@@ -56,6 +57,8 @@ pub struct Mailbox<'v> {
     pub trouble: Option<Error>,
     /// The connection cannot be used any more, though nothing failed.
     pub severed: bool,
+    /// The header block of the message that is being received, as far as it came.
+    pub header: Header,
     /// An entry of the listing could not be looked at: this listing says nothing of what is known.
     pub unresolved: bool,
     pub started: Instant,
@@ -100,6 +103,7 @@ impl Mailbox<'_> {
     /// From the listing to a plan. `None`: nothing is to be done.
     async fn study(&mut self) -> Result<Option<(Survey, Plan)>> {
         self.listing = self.connection.list().await?;
+        self.visit.trail.listed = u32::try_from(self.listing.len()).ok();
         let question = Question::of(self.visit, self.retr_is_final, self.probing);
         let mut survey = survey::survey(&self.visit.call, &self.keys, &self.listing, &question).await?;
         if survey.same {
@@ -249,6 +253,8 @@ impl Mailbox<'_> {
             return Ok(());
         }
         let now = self.visit.call.now();
+        let known = chunk.iter().filter(|fetch| self.rows.contains_key(&fetch.entry.key)).count();
+        self.visit.trail.new += (chunk.len() - known) as u32;
         let rows: Vec<LedgerRow> = chunk
             .iter()
             .map(|fetch| {
@@ -259,6 +265,8 @@ impl Mailbox<'_> {
                     .unwrap_or_else(|| LedgerRow::new(fetch.entry.key, RowState::InHand, now));
                 row.state = RowState::InHand;
                 row.begun = fetch.alone;
+                // It was told when it was written.
+                row.reason = String::new();
                 row.uidl = self.uidl(fetch.entry).map(<[u8]>::to_vec);
                 row
             })
@@ -299,14 +307,15 @@ impl Mailbox<'_> {
             return Ok(());
         }
         let vanished = if survey.whole { plan::vanished(&survey.entries, &self.rows) } else { Vec::new() };
-        let mark = survey::mark(&self.listing, gone, self.visit.call.now());
+        let now = self.visit.call.now();
+        let mark = survey::mark(&self.listing, gone, now);
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
         self.visit
             .call
             .with_store(move |store| {
                 if !vanished.is_empty() {
-                    store.forget(&lease, generation, &vanished)?;
+                    store.forget(&lease, generation, &vanished, now)?;
                 }
                 store.mark_listing(&lease, &mark)
             })

@@ -1,11 +1,13 @@
 //! The workshop: everything that happens during one call.
 
 mod app_only;
+pub mod ask;
 mod breaker;
 pub mod call;
 pub mod check;
 pub mod commit;
 pub mod deadline;
+mod deaths;
 pub mod depart;
 pub mod discovery;
 pub mod events;
@@ -35,4 +37,6 @@ pub mod sign_in;
 pub mod survey;
 mod tickets;
 mod token_file;
+pub mod trace;
+pub mod trail;
 pub mod visit;

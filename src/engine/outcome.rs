@@ -26,10 +26,13 @@ impl Visit {
         state.bytes_total += self.counts.bytes_done;
         let lease = self.lease.clone();
         let written = state.clone();
+        let pass = self.pass(outcome, error.as_ref(), now);
+        self.trace_end(outcome, error.as_ref());
+        let trace = self.call.trace.as_ref().map(|trace| trace.take()).unwrap_or_default();
         let store_state = self
             .call
             .with_store(move |store| {
-                let kept = store.update_state_fenced(&lease, &mut |state| merge(state, &written))?;
+                let kept = store.end_visit(&lease, &pass, &trace, &mut |state| merge(state, &written))?;
                 store.release(&lease, true)?;
                 Ok(kept)
             })

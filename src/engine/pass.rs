@@ -12,6 +12,7 @@ use super::events;
 use super::keep::keep_grants;
 use super::line::Line;
 use super::revoke;
+use super::trail;
 use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
 use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
@@ -228,6 +229,10 @@ impl Pass {
             .call
             .with_store(move |store| {
                 let before = store.account(&id)?;
+                if before.is_some() {
+                    let none = Counts::default();
+                    store.add_pass(&id, &trail::pass(now, now, Outcome::Bug, Some(&shown), none))?;
+                }
                 store.update_state(&id, &mut |state| {
                     if state.outcome != Some(Outcome::Bug) {
                         state.since = now;

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::commit::Place;
 use super::header::Header;
+use super::keys::Known;
 use super::line::Line;
 use super::login::Connection;
 use super::mailbox::Mailbox;
@@ -113,6 +114,7 @@ impl Mailbox<'_> {
         let number = fetch.entry.number;
         let announced = self.sizes.of(number).unwrap_or(0);
         if announced > self.visit.row.account.limits.max_message_bytes {
+            self.header = Header::default();
             self.oversize(fetch.entry, announced);
             return Ok(Begun::Answered);
         }
@@ -134,10 +136,12 @@ impl Mailbox<'_> {
     /// The sink's word on a message of which nothing was downloaded.
     pub async fn answered_early(&mut self, entry: Entry, reply: Reply) -> Result<()> {
         match reply.answer {
-            Answer::Taken => self.took(entry, None, None, false).await,
-            Answer::Queued if self.visit.call.pump.has_flush() => self.took(entry, None, None, true).await,
+            Answer::Taken => self.took(entry, None, Known::default(), &reply).await,
+            Answer::Queued if self.visit.call.pump.has_flush() => {
+                self.took(entry, None, Known::default(), &reply).await
+            }
             _ => {
-                self.not_taken(entry, 0, None, &reply);
+                self.not_taken(entry, 0, Known::default(), &reply);
                 Ok(())
             }
         }
@@ -146,7 +150,7 @@ impl Mailbox<'_> {
     /// Reads one message to its end. `false`: the server refused it.
     async fn receive(&mut self, fetch: Fetch, mut ticket: Option<Ticket>, place: Place) -> Result<bool> {
         let max = self.visit.row.account.limits.max_message_bytes;
-        let mut header = Header::default();
+        self.header = Header::default();
         let mut piece: Vec<u8> = Vec::new();
         let mut octets = 0u64;
         loop {
@@ -164,10 +168,10 @@ impl Mailbox<'_> {
                 }
                 Some(Event::MessageData { bytes, .. }) => {
                     octets += bytes.len() as u64;
+                    self.header.push(bytes);
                     if octets > max {
                         break;
                     }
-                    header.push(bytes);
                     let Some(ticket) = &ticket else { continue };
                     let mut rest = bytes;
                     while !rest.is_empty() {
@@ -209,8 +213,8 @@ impl Mailbox<'_> {
             return Err(fault::lease_lost());
         }
         let verdict = ticket.end().await?;
-        let digest = self.keys.identity(header.bytes());
-        self.pending.push_back(Pending { entry: fetch.entry, octets, digest, place, verdict });
+        let known = Known::of(&self.keys, &self.header);
+        self.pending.push_back(Pending { entry: fetch.entry, octets, known, place, verdict });
         self.visit.progress(octets).await?;
         Ok(true)
     }
@@ -227,6 +231,10 @@ impl Mailbox<'_> {
         };
         let mut row = row.clone();
         row.begun = false;
+        // The header may have come before the session ended.
+        row.message_id = self.keys.message_id(self.header.bytes());
+        row.uidl = self.uidl(fetch.entry).map(<[u8]>::to_vec);
+        row.reason = error.message.clone();
         if error.cause == STOPPED {
             // The host's doing, not the message's.
             row.state = RowState::Deferred;
@@ -241,7 +249,6 @@ impl Mailbox<'_> {
             row.state = RowState::SetAside;
             row.not_before = self.visit.call.now() + ASIDE_S;
             row.size = size;
-            row.reason = error.message.clone();
             self.visit.set_aside(&row).await;
         }
         self.change(row);
@@ -261,6 +268,7 @@ impl Mailbox<'_> {
         };
         let mut row = row.clone();
         row.begun = false;
+        row.uidl = self.uidl(entry).map(<[u8]>::to_vec);
         row.reason = format!("the server refuses it: {}", refusal.text);
         row.state = RowState::Deferred;
         row.not_before = now + 3600;
@@ -286,6 +294,7 @@ impl Mailbox<'_> {
         row.begun = false;
         row.size = size;
         row.uidl = self.uidl(entry).map(<[u8]>::to_vec);
+        row.message_id = self.keys.message_id(self.header.bytes());
         row.reason =
             format!("larger than the {} bytes allowed", self.visit.row.account.limits.max_message_bytes);
         Line::new("oversize").field("account", &self.visit.row.account.id).field("bytes", size).warn();
@@ -313,7 +322,8 @@ impl Mailbox<'_> {
         }
         let lease = self.visit.lease.clone();
         let generation = self.visit.head.generation;
-        self.visit.call.with_store(move |store| store.forget(&lease, generation, &keys)).await
+        let now = self.visit.call.now();
+        self.visit.call.with_store(move |store| store.forget(&lease, generation, &keys, now)).await
     }
 }
 

@@ -6,7 +6,7 @@
 use super::call::Call;
 use super::deadline::Halt;
 use super::line::Line;
-use super::{discovery, grant};
+use super::{ask, discovery};
 use crate::error::{Error, Result, Status};
 use crate::oauth::provider::Provider;
 use crate::oauth::revocation;
@@ -43,14 +43,16 @@ pub async fn give_back(call: &Call) -> Result<()> {
 }
 
 /// A token that came in when its account was gone already.
-pub async fn later(call: &Call, provider: &Provider, refresh_token: Option<Secret>) {
-    let (Some(to), Some(refresh_token)) = (takes_back(provider), refresh_token) else {
+pub async fn later(call: &Call, provider: &str, refresh_token: Option<Secret>) {
+    // As configured, whatever was discovered of it by now.
+    let to = call.provider(provider).ok().and_then(|provider| takes_back(&provider));
+    let (Some(to), Some(refresh_token)) = (to, refresh_token) else {
         return;
     };
-    let token = ToRevoke { provider: provider.id.clone(), to, refresh_token };
+    let token = ToRevoke { provider: provider.to_owned(), to, refresh_token };
     let now = call.now();
     if let Err(error) = call.with_store(move |store| store.revoke_later(&token, now)).await {
-        Line::new("revocation_lost").field("provider", &provider.id).field("error", error).warn();
+        Line::new("revocation_lost").field("provider", provider).field("error", error).warn();
     }
 }
 
@@ -97,7 +99,7 @@ async fn try_once(call: &Call, one: &Revocation) -> Result<bool> {
     }
     let request =
         |provider: &Provider, proof: &_| revocation::request(provider, proof, &one.token.refresh_token);
-    match grant::ask_for(call, &provider, request, revocation::read).await {
+    match ask::of(call, &provider, request, revocation::read).await {
         Ok(()) => Ok(true),
         Err(refusal) => Err(refusal.error),
     }

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::commit::{Committed, Item, Place};
+use super::keys::Known;
 use super::line::Line;
 use super::mailbox::Mailbox;
 use super::pump::Verdict;
@@ -22,7 +23,7 @@ const LONGEST_DEFERRAL_S: u64 = 3600;
 pub struct Pending {
     pub entry: Entry,
     pub octets: u64,
-    pub digest: Option<[u8; 16]>,
+    pub known: Known,
     pub place: Place,
     pub verdict: oneshot::Receiver<Verdict>,
 }
@@ -109,16 +110,16 @@ impl Mailbox<'_> {
 
     /// What follows from a verdict.
     async fn heed(&mut self, pending: Pending, reply: Reply) -> Result<()> {
-        let Pending { entry, octets, digest, place, .. } = pending;
+        let Pending { entry, octets, known, place, .. } = pending;
         let downloaded = Some((octets, place));
         match reply.answer {
-            Answer::Taken => self.took(entry, downloaded, digest, false).await,
+            Answer::Taken => self.took(entry, downloaded, known, &reply).await,
             Answer::Queued if self.visit.call.pump.has_flush() => {
-                self.took(entry, downloaded, digest, true).await
+                self.took(entry, downloaded, known, &reply).await
             }
             _ => {
                 self.unrecorded += 1;
-                self.not_taken(entry, octets, digest, &reply);
+                self.not_taken(entry, octets, known, &reply);
                 Ok(())
             }
         }
@@ -129,8 +130,8 @@ impl Mailbox<'_> {
         &mut self,
         entry: Entry,
         downloaded: Option<(u64, Place)>,
-        digest: Option<[u8; 16]>,
-        queued: bool,
+        known: Known,
+        reply: &Reply,
     ) -> Result<()> {
         let (octets, place) = downloaded.unzip();
         self.accepted = true;
@@ -139,21 +140,22 @@ impl Mailbox<'_> {
         let mut row = self.row(entry.key);
         row.state = RowState::Durable;
         row.recorded_at = now;
-        row.digest = digest.or(row.digest);
+        row.digest = known.digest.or(row.digest);
+        row.message_id = known.message_id;
         row.size = octets.unwrap_or(row.size);
         row.begun = false;
         row.ends = 0;
         row.not_before = 0;
         row.delete_at = self.visit.delete_at(now);
-        row.uidl = None;
-        row.reason = String::new();
+        row.uidl = self.uidl(entry).map(<[u8]>::to_vec);
+        row.reason = reply.reason.clone();
         let (done, wait) = oneshot::channel();
         self.commits
             .push(Item {
                 lease: self.visit.lease.clone(),
                 generation: self.visit.head.generation,
                 row: row.clone(),
-                queued,
+                queued: reply.answer == Answer::Queued,
                 octets: octets.unwrap_or(0),
                 place,
                 done,
@@ -164,17 +166,18 @@ impl Mailbox<'_> {
     }
 
     /// A no of any kind. What is written is the row; the message stays where it is.
-    pub fn not_taken(&mut self, entry: Entry, octets: u64, digest: Option<[u8; 16]>, reply: &Reply) {
+    pub fn not_taken(&mut self, entry: Entry, octets: u64, known: Known, reply: &Reply) {
         let now = self.visit.call.now();
         let mut row = self.row(entry.key);
-        row.digest = digest.or(row.digest);
+        row.digest = known.digest.or(row.digest);
+        row.message_id = known.message_id;
+        row.uidl = self.uidl(entry).map(<[u8]>::to_vec);
         row.begun = false;
         row.size = row.size.max(octets);
         row.reason = reply.reason.clone();
         let outcome = match reply.answer {
             Answer::Refuse => {
                 row.state = RowState::Refused;
-                row.uidl = self.uidl(entry).map(<[u8]>::to_vec);
                 Line::new("refused")
                     .field("account", &self.visit.row.account.id)
                     .field("reason", &reply.reason)
@@ -184,7 +187,12 @@ impl Mailbox<'_> {
                 return self.change(row);
             }
             // The row stays in hand: the sink may have part of it.
-            Answer::Stop => return self.change(row),
+            Answer::Stop => {
+                if row.reason.is_empty() {
+                    row.reason = "the mail server here ended the call".to_owned();
+                }
+                return self.change(row);
+            }
             Answer::DeferFull => Outcome::HostFull,
             Answer::DeferRecipient => Outcome::HostRecipient,
             _ => Outcome::Host,
@@ -241,7 +249,9 @@ impl Mailbox<'_> {
                 if one.octets.is_some() {
                     self.recorded_here.push(one.entry);
                 }
-                self.rows.insert(one.row.key, one.row);
+                // What is told of it is written by now.
+                let row = LedgerRow { uidl: None, reason: String::new(), ..one.row };
+                self.rows.insert(row.key, row);
                 Ok(())
             }
             Committed::LeaseLost => {
@@ -252,7 +262,7 @@ impl Mailbox<'_> {
             Committed::FlushFailed(reply) => {
                 self.unrecorded += 1;
                 // The same key comes again: the row stays in hand, due at once.
-                self.stays_in_hand(one);
+                self.stays_in_hand(one, format!("the mail server here could not keep it: {}", reply.reason));
                 self.visit.counts.deferred += 1;
                 if self.trouble.is_none() && reply.answer != Answer::Stop {
                     let outcome = match reply.answer {
@@ -268,15 +278,17 @@ impl Mailbox<'_> {
             }
             Committed::StoreFailed(e) => {
                 self.unrecorded += 1;
-                self.stays_in_hand(one);
+                self.stays_in_hand(one, e.message.clone());
                 Err(e)
             }
         }
     }
 
     /// It was begun and ended, and not recorded: known as unfinished, and no session ended in it.
-    fn stays_in_hand(&mut self, one: Committing) {
+    fn stays_in_hand(&mut self, one: Committing, reason: String) {
         let mut row = self.row(one.row.key);
+        row.message_id = one.row.message_id;
+        row.reason = reason;
         row.state = RowState::InHand;
         row.begun = false;
         row.uidl = self.uidl(one.entry).map(<[u8]>::to_vec);

@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::commit::Commits;
+use super::deaths;
 use super::events;
+use super::header::Header;
 use super::hold::{Held, LEASE_S, hold};
 use super::keys::Keys;
 use super::line::Line;
 use super::mailbox::Mailbox;
+use super::trail::Trail;
 use crate::error::{Error, Result, Status};
 use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
 use crate::oauth::provider::Provider;
@@ -21,10 +24,6 @@ use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress, Store};
 /// Progress is told so often, and written for other processes so often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 const WRITE_EVERY: Duration = Duration::from_secs(2);
-/// Leases in a row that ended without clearing before the account is set aside for a day, and before it is even
-/// where a message explains them.
-const ATTEMPTS: u32 = 3;
-const ATTEMPTS_WITH_A_MESSAGE: u32 = 10;
 
 pub struct Visit {
     pub call: Call,
@@ -33,12 +32,13 @@ pub struct Visit {
     pub head: LedgerHead,
     pub provider: Option<Arc<Provider>>,
     pub counts: Counts,
+    pub trail: Trail,
     /// Messages and octets that arrived, recorded or not yet.
     arrived: (u64, u64),
     /// What the store is to keep of this visit beyond its outcome.
     learnt: Learnt,
     /// Visits in a row that died before this one, until it gets on.
-    deaths: u32,
+    pub(super) deaths: u32,
     lost: Arc<AtomicBool>,
     told: Instant,
     written: Instant,
@@ -77,11 +77,12 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
             let head = store.ledger(&account)?;
             let key = store.digest_key(&account)?;
             let open = store.open_rows(&account, head.generation)?;
-            Ok((row, head, key, open))
+            let traced = store.traced(&account, now)?;
+            Ok((row, head, key, (open, traced)))
         })
         .await;
-    let (row, head, key, open) = match found {
-        Ok((Some(row), head, key, open)) => (row, head, key, open),
+    let (row, head, key, (open, traced)) = match found {
+        Ok((Some(row), head, key, noted)) => (row, head, key, noted),
         Ok((None, ..)) => return give_back(call, lease, None).await,
         // Removed between the lease and now.
         Err(e) if e.status == Status::Rights => return give_back(call, lease, None).await,
@@ -95,7 +96,8 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         Some(id) => call.provider(id).map(Some),
         None => Ok(None),
     };
-    let mut visit = Visit::new(call, row, lease.clone(), head);
+    let call = call.clone().traced(&row.account, traced);
+    let mut visit = Visit::new(&call, row, lease, head);
     let held = visit.keep_the_lease();
     visit.tell(EventKind::AccountBegin, None, None).await;
     let keys = Keys::new(&key, visit.head.number, visit.head.generation);
@@ -138,6 +140,7 @@ impl Visit {
             head,
             provider: None,
             counts: Counts::default(),
+            trail: Trail { begun: call.now(), ..Trail::default() },
             arrived: (0, 0),
             learnt: Learnt::default(),
             lost: Arc::new(AtomicBool::new(false)),
@@ -154,7 +157,7 @@ impl Visit {
         self.learnt.login_delay_s = capabilities.login_delay_s.unwrap_or(0).max(known);
         let retr_is_final = self.retr_is_final(&capabilities);
         let probing = self.row.state.deferral.is_some();
-        let changed = deaths_counted(open, self.call.now());
+        let changed = deaths::counted(open, self.call.now());
         for row in changed.iter().filter(|row| row.state == RowState::SetAside) {
             self.set_aside(row).await;
         }
@@ -177,6 +180,7 @@ impl Visit {
             probing,
             trouble: None,
             severed: false,
+            header: Header::default(),
             unresolved: false,
             started: Instant::now(),
             asked: 0,
@@ -198,32 +202,6 @@ impl Visit {
     /// The mailbox's name, where its user asks for the last days' mail, whoever fetched it already.
     pub fn in_recent_mode(&self) -> Option<&str> {
         self.provider.as_ref()?.profile.in_recent_mode(&self.row.account.user)
-    }
-
-    /// Three visits in a row that ended with the process, and no message to blame: not again today.
-    fn refuse_after_deaths(&mut self, open: &[LedgerRow]) -> Result<()> {
-        let attempts = self.lease.attempts;
-        let in_hand = open.iter().any(|row| row.state == RowState::InHand);
-        let limit = if in_hand { ATTEMPTS_WITH_A_MESSAGE } else { ATTEMPTS };
-        if attempts < limit {
-            return Ok(());
-        }
-        Err(Error::new(
-            Status::Internal,
-            "account.set_aside",
-            format!("{attempts} visits in a row ended without coming to an end; the account is set aside for a day"),
-        )
-        .advice("See the log for what ended the process during these visits."))
-    }
-
-    /// The visit got on, with a message recorded or with all of them gone through: the deaths before it were no fault
-    /// of the account. What it has yet to say to the server, DELE and QUIT, kills nobody.
-    pub async fn forget_deaths(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.deaths, 0) == 0 {
-            return Ok(());
-        }
-        let lease = self.lease.clone();
-        self.call.with_store(move |store| store.clear_attempts(&lease)).await
     }
 
     /// From here on the visit ends with its lease.
@@ -323,6 +301,7 @@ impl Visit {
             return Ok(());
         }
         self.written = Instant::now();
+        self.save_trace().await;
         let progress = Progress { at: self.call.now(), counts };
         let lease = self.lease.clone();
         let step = move |store: &dyn Store| {
@@ -351,21 +330,4 @@ impl Visit {
     fn event(&self, kind: EventKind, outcome: Option<Outcome>, error: Option<&Error>) -> Event {
         Event { counts: self.counts, ..events::of(&self.row.account, kind, outcome, error) }
     }
-}
-
-/// Rows in hand whose RETR was the one under way when a session died: that counts against the message.
-fn deaths_counted(open: Vec<LedgerRow>, now: UnixTime) -> Vec<LedgerRow> {
-    open.into_iter()
-        .filter(|row| row.state == RowState::InHand && row.begun)
-        .map(|mut row| {
-            row.begun = false;
-            row.ends += 1;
-            if row.ends >= super::retrieve::ENDS {
-                row.state = RowState::SetAside;
-                row.not_before = now + super::retrieve::ASIDE_S;
-                row.reason = "the process ended three times while it was being fetched".to_owned();
-            }
-            row
-        })
-        .collect()
 }

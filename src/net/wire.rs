@@ -20,7 +20,7 @@ use tokio_rustls::client::TlsStream;
 use super::socket::Socket;
 use super::tls;
 use crate::error::{Error, Result, Status};
-use crate::pop3::{Command, Cut, Event, Greeting, Limits, Misuse, Session};
+use crate::pop3::{Command, Cut, Event, Greeting, Limits, Misuse, Session, Witness};
 
 /// One read takes at most a TLS record.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -35,6 +35,7 @@ pub struct Wire {
     unflushed: bool,
     /// Octets received, for budgets and reports.
     pub received: u64,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 enum Stream {
@@ -64,7 +65,17 @@ impl Wire {
             end: 0,
             unflushed: false,
             received: 0,
+            witness: None,
         }
+    }
+
+    /// Whoever hears it from now on, also behind STLS.
+    pub fn heard_by(mut self, witness: Option<Arc<dyn Witness>>) -> Wire {
+        if let Some(witness) = &witness {
+            self.session.heard_by(witness.clone());
+        }
+        self.witness = witness;
+        self
     }
 
     /// After the server's yes to STLS: the handshake, and a session that knows nothing of before. Bytes that came
@@ -84,6 +95,9 @@ impl Wire {
         let secured = tls::secure(config, host, stream).await?;
         self.stream = Stream::Tls(Box::new(secured));
         self.session = Session::new(true, Greeting::Done, limits);
+        if let Some(witness) = &self.witness {
+            self.session.heard_by(witness.clone());
+        }
         self.unflushed = false;
         Ok(())
     }

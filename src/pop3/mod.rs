@@ -16,10 +16,12 @@ mod reply;
 mod sasl;
 mod scram;
 pub mod session;
+mod witness;
 
 pub use limits::Limits;
 pub use listing::{Listing, Sizes};
 pub use session::Session;
+pub use witness::Witness;
 
 use crate::secret::Secret;
 

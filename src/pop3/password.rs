@@ -133,6 +133,10 @@ impl Exchange {
     pub fn blacken(&self, text: &str) -> String {
         blacken(&self.told, text)
     }
+
+    pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        self.told.iter().map(|told| told.as_slice())
+    }
 }
 
 fn blacken(told: &[Zeroizing<Vec<u8>>], text: &str) -> String {

@@ -100,7 +100,11 @@ impl Exchange {
 
     /// The server's words without what it repeats of the credentials.
     pub fn blacken(&self, text: &str) -> String {
-        secret::blacken(text, [self.token.as_slice(), self.line.as_slice()])
+        secret::blacken(text, self.secrets())
+    }
+
+    pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        [self.token.as_slice(), self.line.as_slice()].into_iter()
     }
 
     fn send(&mut self, output: &mut Output) {

@@ -4,6 +4,7 @@
 //! input, gives no more output, and above all says no QUIT, for QUIT deletes (I13).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -12,7 +13,7 @@ use super::listing::Maildrop;
 use super::multiline::{Piece, Unstuffer};
 use super::output::Output;
 use super::{
-    Capabilities, Command, Cut, Event, Greeting, Limits, Listing, Misuse, ProtocolError, Sizes, Verb,
+    Capabilities, Command, Cut, Event, Greeting, Limits, Listing, Misuse, ProtocolError, Sizes, Verb, Witness,
 };
 use super::{password, sasl};
 
@@ -28,7 +29,7 @@ pub struct Session {
     due: VecDeque<Due>,
     reading: Reading,
     /// Of the one AUTH that is due.
-    exchange: Option<Exchange>,
+    pub(super) exchange: Option<Exchange>,
     /// APOP's, of a greeting under TLS: one in clear could be anybody's.
     timestamp: Option<String>,
     maildrop: Maildrop,
@@ -36,11 +37,12 @@ pub struct Session {
     last_word: bool,
     ends_doubtfully: bool,
     /// A line out of place may be mail from here on, and is not quoted.
-    saw_message: bool,
+    pub(super) saw_message: bool,
     broken: Option<ProtocolError>,
+    pub(super) witness: Option<Arc<dyn Witness>>,
 }
 
-enum Exchange {
+pub(super) enum Exchange {
     Token(sasl::Exchange),
     Password(password::Exchange),
 }
@@ -91,7 +93,13 @@ impl Session {
             ends_doubtfully: false,
             saw_message: false,
             broken: None,
+            witness: None,
         }
+    }
+
+    /// Whoever hears it from now on.
+    pub fn heard_by(&mut self, witness: Arc<dyn Witness>) {
+        self.witness = Some(witness);
     }
 
     /// Queues a command's bytes.
@@ -120,6 +128,7 @@ impl Session {
             _ => {}
         }
         command.write(&mut self.output);
+        self.witness_command(&command);
         self.last_word = matches!(verb, Verb::Stls | Verb::Quit);
         self.due.push_back(Due { verb, number: command.number() });
         Ok(())
@@ -229,8 +238,13 @@ impl Session {
     }
 
     fn end_message(&mut self, verb: Verb, number: u32, octets: u64) -> Event<'static> {
+        self.witness_message(number, octets);
         self.complete();
         Event::MessageEnd { verb, number, octets }
+    }
+
+    pub(super) fn is_in_listing(&self) -> bool {
+        matches!(self.reading, Reading::Uidl(_) | Reading::List(_))
     }
 
     /// The reply at the head is whole.

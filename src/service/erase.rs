@@ -8,7 +8,7 @@ use crate::engine::call::Call;
 use crate::engine::revoke;
 use crate::error::Result;
 use crate::model::{Account, Actor};
-use crate::store::{AccountQuery, Erased, Whose};
+use crate::store::{AccountQuery, Erased, TakesBack, Whose};
 
 /// Everything of an owner, or of a realm.
 pub(super) fn erase(call: &Call, actor: &Actor, whom: &Whom) -> Result<Value> {
@@ -59,23 +59,27 @@ fn all_to_withdraw(call: &Call, mut query: AccountQuery) -> Result<Vec<Value>> {
 /// What becomes of the consent when the account is removed; `None` where nobody consented.
 pub(super) fn withdraw(call: &Call, account: &Account) -> Option<Value> {
     let provider = call.provider(account.provider().filter(|_| !account.app_only)?).ok()?;
-    let revoked = revoke::takes_back(&provider).is_some();
+    let taken_back = revoke::takes_back(&provider);
     let url = provider.withdraw_url.as_ref();
-    let advice = match (revoked, url) {
-        (true, _) => {
+    let advice = match (&taken_back, url) {
+        (Some(TakesBack { endpoint: Some(_), .. }), _) => {
             "The permission is given back to the provider when the mailbox is removed here, within seven days \
              where the provider cannot be reached at once."
                 .to_owned()
         }
-        (false, Some(url)) => format!(
+        // Known only when it is asked.
+        (Some(_), _) => "The permission is given back to the provider when the mailbox is removed here, if he takes it \
+                         back from a program; the settings of your account there show whether it is gone."
+            .to_owned(),
+        (None, Some(url)) => format!(
             "The provider takes no permission back from a program. To withdraw it, sign in at {url} and remove this \
              application there; what an administrator agreed to, only he withdraws."
         ),
-        (false, None) => "The provider takes no permission back from a program. To withdraw it, remove this \
+        (None, None) => "The provider takes no permission back from a program. To withdraw it, remove this \
                           application in the settings of your account there."
             .to_owned(),
     };
-    let mut told = json!({ "provider": provider.id, "revoked": revoked, "advice": advice });
+    let mut told = json!({ "provider": provider.id, "revoked": taken_back.is_some(), "advice": advice });
     if let Some(url) = url {
         told["url"] = json!(url.as_str());
     }

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::accounts::view::{Viewer, uidl_text};
+use super::accounts::{bundle, explain};
 use crate::engine::call::Call;
 use crate::error::{Error, Result};
 use crate::model::{Actor, LedgerRow, RowState};
-use crate::store::{AccountQuery, AccountRow, Grant, GrantSlot, UnderWay};
+use crate::store::{AccountQuery, AccountRow, Asked, Grant, GrantSlot, HAPPENINGS, UnderWay};
 
 /// To the operator, and to the owner himself.
 pub(super) fn export(call: &Call, actor: &Actor, owner: &str) -> Result<Value> {
@@ -52,6 +53,7 @@ fn account(call: &Call, actor: &Actor, row: &AccountRow) -> Result<Value> {
     let notices = store.told_of(id)?.into_iter();
     told["notices"] = notices.map(|(kind, at)| json!({ "kind": kind, "told_at": at })).collect();
     told["ledger"] = ledger(call, row)?;
+    told["history"] = history(call, id)?;
     Ok(told)
 }
 
@@ -98,6 +100,15 @@ fn ledger(call: &Call, row: &AccountRow) -> Result<Value> {
     }
     let listing = listing.map(|mark| json!({ "count": mark.count, "at": mark.at }));
     Ok(json!({ "counts": counts, "messages": rows, "listing": listing }))
+}
+
+/// Visits, what became of messages, and the trace where there is one.
+fn history(call: &Call, id: &str) -> Result<Value> {
+    let became = call.store.what_became(id, &Asked::All, call.now(), HAPPENINGS)?;
+    let happenings: Vec<Value> =
+        became.happenings.iter().map(|one| explain::happening(one, &became)).collect();
+    let passes: Vec<Value> = call.store.passes(id)?.iter().map(explain::pass).collect();
+    Ok(json!({ "passes": passes, "happenings": happenings, "trace": bundle::lines(call, id)? }))
 }
 
 fn message(generation: u32, row: &LedgerRow) -> Value {

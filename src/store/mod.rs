@@ -17,7 +17,7 @@ use crate::secret::Secret;
 /// and a power cut only once a later full write returned: what is lost with them is one visit's time.
 /// Times of 0 in rows written mean the `now` of the call. An account that does not exist is `E_RIGHTS`, unless the
 /// answer has a word for it.
-pub trait Store: Erasure + Links + Notices + Send + Sync {
+pub trait Store: Erasure + History + Links + Notices + Send + Sync {
     // --- configuration and accounts ---
 
     /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
@@ -196,7 +196,7 @@ pub trait Store: Erasure + Links + Notices + Send + Sync {
     fn write_rows(&self, lease: &Lease, generation: u32, rows: &[NewRow], now: UnixTime) -> Result<()>;
     /// Forgets rows (in hand but never begun; absent from a complete listing), and with them the mark of the last
     /// listing, which may cover one of them.
-    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()>;
+    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey], now: UnixTime) -> Result<()>;
     /// Keeps what the last complete, well-formed listing was.
     fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()>;
     /// A new generation, which begins with these rows and no mark.
@@ -211,6 +211,7 @@ pub trait Store: Erasure + Links + Notices + Send + Sync {
 
 mod erasure;
 pub mod fault;
+mod history;
 pub mod lease;
 mod links;
 mod notices;
@@ -221,6 +222,7 @@ pub mod seal;
 pub mod sqlite;
 
 pub use erasure::Erasure;
+pub use history::*;
 pub use links::{Link, Links, Redeemed};
 pub use notices::{About, Idle, Incident, Needs, Notices, SERVER, TOLD_AGAIN_S, Told, Trouble};
 pub use password::{PasswordState, StoredPassword};

@@ -199,6 +199,7 @@ const STEP_1: &str = "
         noted_at     INTEGER NOT NULL,
         recorded_at  INTEGER NOT NULL,
         digest       BLOB,
+        message_id   BLOB,
         size         INTEGER NOT NULL,
         ends         INTEGER NOT NULL,
         begun        INTEGER NOT NULL,
@@ -222,6 +223,57 @@ const STEP_1: &str = "
         digest      BLOB NOT NULL,
         seen_at     INTEGER NOT NULL
     );
+
+    -- The last visits of each account, and what became of its messages lately; both bounded, in order of number.
+    CREATE TABLE passes (
+        account   INTEGER NOT NULL,
+        number    INTEGER NOT NULL,
+        begun     INTEGER NOT NULL,
+        ended     INTEGER NOT NULL,
+        process   TEXT NOT NULL,
+        outcome   TEXT NOT NULL,
+        status    INTEGER NOT NULL,
+        cause     TEXT NOT NULL,
+        -- Entries of the listing; NULL: the visit came to none.
+        listed    INTEGER,
+        new       INTEGER NOT NULL,
+        taken     INTEGER NOT NULL,
+        deferred  INTEGER NOT NULL,
+        refused   INTEGER NOT NULL,
+        deleted   INTEGER NOT NULL,
+        bytes     INTEGER NOT NULL,
+        PRIMARY KEY (account, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE happenings (
+        account     INTEGER NOT NULL,
+        number      INTEGER NOT NULL,
+        generation  INTEGER NOT NULL,
+        key         BLOB NOT NULL,
+        message_id  BLOB,
+        what        INTEGER NOT NULL,
+        at          INTEGER NOT NULL,
+        size        INTEGER NOT NULL,
+        process     TEXT NOT NULL,
+        -- UIDL, and the words of whoever decided.
+        sealed      BLOB,
+        PRIMARY KEY (account, number)
+    ) WITHOUT ROWID;
+
+    -- Accounts whose sessions are traced, and the last lines of it, some in each row.
+    CREATE TABLE traces (
+        account  INTEGER PRIMARY KEY,
+        until    INTEGER NOT NULL
+    );
+    CREATE TABLE trace_lines (
+        account  INTEGER NOT NULL,
+        number   INTEGER NOT NULL,
+        at       INTEGER NOT NULL,
+        process  TEXT NOT NULL,
+        lines    INTEGER NOT NULL,
+        bytes    INTEGER NOT NULL,
+        sealed   BLOB NOT NULL,
+        PRIMARY KEY (account, number)
+    ) WITHOUT ROWID;
 
     -- What a provider, host or realm may still take; whose host is left in peace for a while; what was counted.
     CREATE TABLE budgets (

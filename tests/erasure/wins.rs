@@ -10,7 +10,9 @@ use serde_json::json;
 use crate::house::signed::Signed;
 use crate::house::{DAY, Recorder, USER};
 use crate::player::{Player, part};
-use crate::{ID, SLOW, connect, erase, fault, found, pass, put, request, signed_in, traces, world};
+use crate::{
+    ID, SLOW, by_issuer_alone, connect, erase, fault, found, pass, put, request, signed_in, traces, world,
+};
 
 /// Erased and put again at once: nothing of the former account is in the new one, and nothing in any file.
 fn erase_and_put_again(signed: &Signed) {
@@ -88,7 +90,7 @@ fn a_callback_under_way_in_another_process_connects_nothing() {
     if part().is_some() {
         return;
     }
-    let signed = world(Script::dovecot(), |_| {});
+    let signed = world(Script::dovecot(), by_issuer_alone);
     let uri = signed_in(&signed);
     fault(&signed, At::Code, What::Slow(SLOW));
     let test = "wins::a_callback_under_way_in_another_process_connects_nothing";

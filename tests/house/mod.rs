@@ -206,6 +206,8 @@ pub struct Recorder {
     pub on_event: Option<Hear>,
     /// Answer QUEUED and be asked to flush.
     pub batching: bool,
+    /// The host's words, whatever it answers about a message.
+    pub words: String,
     open: BTreeMap<usize, (Message, Vec<u8>)>,
     next: usize,
     pub botched: bool,
@@ -215,6 +217,11 @@ pub struct Recorder {
 impl Recorder {
     pub fn batching() -> Recorder {
         Recorder { batching: true, ..Recorder::default() }
+    }
+
+    /// With these words of the host's.
+    pub fn saying(self, words: &str) -> Recorder {
+        Recorder { words: words.to_owned(), ..self }
     }
 
     pub fn uidls(&self) -> Vec<Vec<u8>> {
@@ -237,8 +244,10 @@ impl Recorder {
     }
 }
 
-fn reply(answer: Answer) -> Reply {
-    Reply { answer, reason: String::new() }
+impl Recorder {
+    fn reply(&self, answer: Answer) -> Reply {
+        Reply { answer, reason: self.words.clone() }
+    }
 }
 
 impl Host for Recorder {
@@ -266,7 +275,8 @@ impl Host for Recorder {
     fn offer(&mut self, message: &Message) -> Reply {
         self.thread();
         self.offers += 1;
-        reply(self.on_offer.as_mut().map_or(Answer::Go, |say| say(message)))
+        let answer = self.on_offer.as_mut().map_or(Answer::Go, |say| say(message));
+        self.reply(answer)
     }
 
     fn begin(&mut self, message: &Message) -> (Reply, Cookie) {
@@ -276,7 +286,7 @@ impl Host for Recorder {
         if answer == Answer::Go {
             self.open.insert(self.next, (message.clone(), Vec::new()));
         }
-        (reply(answer), Cookie(self.next))
+        (self.reply(answer), Cookie(self.next))
     }
 
     fn data(&mut self, cookie: Cookie, bytes: &[u8]) -> Reply {
@@ -286,7 +296,8 @@ impl Host for Recorder {
         let (message, kept) = self.open.get_mut(&cookie.0).expect("data for an open message");
         kept.extend_from_slice(bytes);
         let so_far = kept.len() as u64;
-        reply(self.on_data.as_mut().map_or(Answer::Go, |say| say(message, so_far)))
+        let answer = self.on_data.as_mut().map_or(Answer::Go, |say| say(message, so_far));
+        self.reply(answer)
     }
 
     fn end(&mut self, cookie: Cookie) -> Reply {
@@ -304,7 +315,7 @@ impl Host for Recorder {
                 bytes,
             });
         }
-        reply(answer)
+        self.reply(answer)
     }
 
     fn abort(&mut self, cookie: Cookie) {
@@ -317,7 +328,8 @@ impl Host for Recorder {
         self.thread();
         self.flushes += 1;
         let flushes = self.flushes;
-        reply(self.on_flush.as_mut().map_or(Answer::Go, |say| say(flushes)))
+        let answer = self.on_flush.as_mut().map_or(Answer::Go, |say| say(flushes));
+        self.reply(answer)
     }
 
     fn botched(&mut self) {

@@ -175,7 +175,9 @@ impl Rules {
             Kind::Socks => self.answer(&mut stream, 0).await?,
             Kind::Connect => {
                 // What the server says first may come along with the answer.
-                let mut first = b"HTTP/1.1 200 Connection established\r\n\r\n".to_vec();
+                // Both versions are met.
+                let version = if self.login.is_some() { "1.1" } else { "1.0" };
+                let mut first = format!("HTTP/{version} 200 Connection established\r\n\r\n").into_bytes();
                 let mut words = [0; 512];
                 let greeting =
                     tokio::time::timeout(std::time::Duration::from_millis(30), onward.read(&mut words));

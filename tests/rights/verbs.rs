@@ -89,6 +89,7 @@ fn row(uidl: &str, state: RowState, delete_at: Option<u64>) -> LedgerRow {
         noted_at: 1_700_000_000,
         recorded_at: 1_700_000_000,
         digest: None,
+        message_id: None,
         size: 1000,
         ends: 0,
         begun: false,

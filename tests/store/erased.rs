@@ -46,6 +46,8 @@ fn full(store: &dyn Store, id: &str, owner: &str) {
     refused.uidl = Some(b"a-uidl".to_vec());
     store.write_rows(&lease, 1, &[refused, row(2, RowState::Durable)], NOW).unwrap();
     store.mark_listing(&lease, &ListingMark { count: 2, digest: [1; 32], at: NOW }).unwrap();
+    store.trace_until(id, NOW + 60).unwrap();
+    store.end_visit(&lease, &history::pass(NOW), &[history::line("C: CAPA")], &mut |_| ()).unwrap();
     store.release(&lease, true).unwrap();
     let idle = Idle { provider: "microsoft".into(), from: 0, to: NOW, lasts_s: 0 };
     let (row, renewed_at) = *store.idle_users_to_tell(&idle, NOW, 1000).unwrap().last().unwrap();

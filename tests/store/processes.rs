@@ -131,6 +131,57 @@ fn i01_a_killed_writer_leaves_whole_batches() {
 }
 
 #[test]
+fn an_erasure_killed_at_any_point_is_none_or_finished_by_whoever_comes() {
+    if let Some(path) = part() {
+        let store = open(&path);
+        println!("\n{READY}");
+        store.remove_account("inbox", true).unwrap();
+        wait_to_be_killed();
+    }
+    let mut kept = 0;
+    for delay in [0, 1, 2, 4, 8, 16, 32, 64] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let store = open(&path);
+        put(&*store, "inbox");
+        store.put_grant("inbox", GrantSlot::Active, 0, &grant("x")).unwrap();
+        let lease = visit(&*store, "inbox");
+        let rows: Vec<_> = (0..9000_u32)
+            .map(|number| {
+                let mut row = row(0, RowState::Durable);
+                row.key[..4].copy_from_slice(&number.to_be_bytes());
+                row
+            })
+            .collect();
+        store.write_rows(&lease, 1, &rows, NOW).unwrap();
+        store.release(&lease, true).unwrap();
+        drop((lease, store));
+        let test = "an_erasure_killed_at_any_point_is_none_or_finished_by_whoever_comes";
+        let eraser = Player::start(test, &path);
+        std::thread::sleep(Duration::from_millis(delay));
+        eraser.end();
+        let store = open(&path);
+        if store.account("inbox").unwrap().is_some() {
+            kept += 1;
+            assert_eq!(store.all_rows("inbox", 1).unwrap().len(), 9000);
+            assert!(store.grant("inbox", GrantSlot::Active).unwrap().is_some());
+            continue;
+        }
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        for table in ["ledger", "grants", "leases", "erasures"] {
+            let count = format!("SELECT count(*) FROM {table}");
+            let left: i64 = connection.query_row(&count, [], |row| row.get(0)).unwrap();
+            assert_eq!(left, 0, "{table} after {delay} ms");
+        }
+        let used: i64 = connection
+            .query_row("SELECT count(*) FROM data_keys WHERE used = 1", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(used, 1, "the store's own");
+    }
+    assert!(kept < 8, "no erasure was begun in time");
+}
+
+#[test]
 fn many_processes_make_one_store() {
     if let Some(path) = part() {
         let store = open(&path);

@@ -94,6 +94,32 @@ fn opening_and_an_unchanged_configuration_write_nothing() {
     assert!(seen() == before, "the file was written");
 }
 
+/// A process that starts, as Exim does for every connection, must not pay for everybody's accounts.
+#[test]
+fn an_unchanged_configuration_costs_the_same_for_many_accounts() {
+    let cost = |count: u32| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let accounts = (0..count).map(|number| account(&format!("a{number}"), "alice")).collect();
+        let desired = Desired { digest: [1; 32], accounts: Some(accounts) };
+        open(&path).apply(&desired, None, NOW).unwrap();
+        let unchanged = Desired { digest: [1; 32], accounts: None };
+        let before = octets_read();
+        let applied = open(&path).apply(&unchanged, Some(1), NOW).unwrap();
+        assert_eq!(applied.change, Change::Unchanged);
+        octets_read() - before
+    };
+    let (few, many) = (cost(3), cost(3000));
+    assert!(many < few + 40_000, "{few} and {many} octets");
+}
+
+/// As the kernel counts them for this thread.
+fn octets_read() -> u64 {
+    let io = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+    line.parse().unwrap()
+}
+
 #[test]
 fn a_poll_reads_by_index_only() {
     let directory = tempfile::tempdir().unwrap();
@@ -130,7 +156,6 @@ fn a_poll_reads_by_index_only() {
     }
 }
 
-/// Octets read from the file, as the kernel counts them for this thread.
 #[test]
 fn a_poll_of_many_rows_with_nothing_new_reads_few_pages() {
     let directory = tempfile::tempdir().unwrap();
@@ -150,14 +175,9 @@ fn a_poll_of_many_rows_with_nothing_new_reads_few_pages() {
 
     let read = |work: &dyn Fn(&dyn Store)| {
         let store = open(&path);
-        let calls = || -> u64 {
-            let io = std::fs::read_to_string("/proc/thread-self/io").unwrap();
-            let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
-            line.parse().unwrap()
-        };
-        let before = calls();
+        let before = octets_read();
         work(&*store);
-        calls() - before
+        octets_read() - before
     };
     let poll = read(&|store| {
         let lease = visit(store, "inbox");

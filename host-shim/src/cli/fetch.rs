@@ -238,6 +238,9 @@ impl<S: Sink> Sink for Listening<'_, S> {
     fn abort(&mut self, open: S::Open) {
         self.sink.abort(open);
     }
+    fn known_as(&mut self) -> String {
+        self.sink.known_as()
+    }
     fn flushes(&self) -> bool {
         self.sink.flushes()
     }

@@ -13,6 +13,7 @@ mod authorize;
 mod check;
 mod console;
 mod demo;
+mod explain;
 mod fetch;
 mod interrupt;
 mod key;
@@ -86,6 +87,12 @@ enum Command {
     Erase(personal::Erase),
     /// Fetch what is due, or one account, into a Maildir or to an LMTP server
     Fetch(fetch::Fetch),
+    /// Where is my mail: what became of a message, by its Message-ID or UIDL, or of all since a time
+    Explain(explain::Explain),
+    /// Trace what is said to an account's mail server for some minutes, redacted; or show the trace
+    Trace(explain::Trace),
+    /// All that is known of an account's collection, without names, addresses and secrets, to send to whoever helps
+    SupportBundle(explain::SupportBundle),
     /// Send users and the operator what they are to be told, or show it
     Notices(notices::Notices),
 }
@@ -109,6 +116,9 @@ pub fn run() -> ExitCode {
         Command::Authorize(command) => command.run(&cli.common, &console),
         Command::Check(command) => command.run(&cli.common, &console),
         Command::Fetch(command) => command.run(&cli.common, &console),
+        Command::Explain(command) => command.run(&cli.common, &console),
+        Command::Trace(command) => command.run(&cli.common, &console),
+        Command::SupportBundle(command) => command.run(&cli.common, &console),
         Command::Export(command) => command.run(&cli.common, &console),
         Command::Erase(command) => command.run(&cli.common, &console),
         Command::Notices(command) => command.run(&cli.common, &console),

@@ -74,6 +74,11 @@ pub trait Sink {
     fn data(&mut self, open: &mut Self::Open, bytes: &[u8]) -> Result<(), No>;
     fn end(&mut self, open: Self::Open) -> Result<Yes, No>;
     fn abort(&mut self, open: Self::Open);
+    /// What a message is known by here after a yes, such as a queue id or a file name: the account's history keeps
+    /// it for whoever asks where a mail is.
+    fn known_as(&mut self) -> String {
+        String::new()
+    }
     /// Whether `flush` exists; without it QUEUED must never be answered.
     fn flushes(&self) -> bool {
         false
@@ -142,7 +147,8 @@ unsafe extern "C" fn offer<S: Sink>(
     let (pour, message) = unsafe { (&mut *user.cast::<Pour<'_, S>>(), read(&*message)) };
     match pour.run(Err(stopped()), |sink| sink.offer(&message)) {
         Ok(None) => abi::GO,
-        Ok(Some(yes)) => said(yes),
+        // SAFETY: as above.
+        Ok(Some(yes)) => unsafe { accepted(pour, yes, reason) },
         // SAFETY: as above.
         Err(no) => unsafe { refused(no, reason) },
     }
@@ -162,7 +168,8 @@ unsafe extern "C" fn begin<S: Sink>(
             unsafe { *cookie = Box::into_raw(Box::new(open)).cast() };
             abi::GO
         }
-        Ok(Begun::Already(yes)) => said(yes),
+        // SAFETY: as above.
+        Ok(Begun::Already(yes)) => unsafe { accepted(pour, yes, reason) },
         // SAFETY: as above.
         Err(no) => unsafe { refused(no, reason) },
     }
@@ -193,7 +200,8 @@ unsafe extern "C" fn end<S: Sink>(user: *mut c_void, cookie: *mut c_void, reason
     // SAFETY: as in `data`; the library lets go of the cookie with this call.
     let (pour, open) = unsafe { (&mut *user.cast::<Pour<'_, S>>(), Box::from_raw(cookie.cast::<S::Open>())) };
     match pour.run(Err(stopped()), |sink| sink.end(*open)) {
-        Ok(yes) => said(yes),
+        // SAFETY: as above.
+        Ok(yes) => unsafe { accepted(pour, yes, reason) },
         // SAFETY: as above.
         Err(no) => unsafe { refused(no, reason) },
     }
@@ -215,7 +223,14 @@ unsafe extern "C" fn flush<S: Sink>(user: *mut c_void, reason: *mut abi::Reason)
     }
 }
 
-fn said(yes: Yes) -> i32 {
+/// # Safety
+/// `reason` is NULL or writable.
+unsafe fn accepted<S: Sink>(pour: &mut Pour<'_, S>, yes: Yes, reason: *mut abi::Reason) -> i32 {
+    let known_as = pour.run(String::new(), |sink| sink.known_as());
+    // SAFETY: the caller's promise.
+    if let Some(reason) = unsafe { reason.as_mut() } {
+        write(&known_as, &mut reason.text);
+    }
     match yes {
         Yes::Taken => abi::TAKEN,
         Yes::Queued => abi::QUEUED,

@@ -146,7 +146,7 @@ pub struct Message {
     pub dedupe_key: *const c_char,
 }
 
-/// `multipop_reason_t`: the host's words for an answer that is not a plain yes.
+/// `multipop_reason_t`: the host's words for a no, or what it knows a message by that it took.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[cfg_attr(feature = "abi-stable", derive(abi_stable::StableAbi))]

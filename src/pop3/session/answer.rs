@@ -25,6 +25,7 @@ impl Session {
             Err(_) => Err(self.misfit("a line is too long")),
             Ok(None) => Ok((input.len(), None)),
             Ok(Some(line)) => {
+                self.witness_line(line.text);
                 let more = line.taken < input.len();
                 self.understand(line.text, line.crlf, more).map(|event| (line.taken, event))
             }
@@ -58,6 +59,7 @@ impl Session {
             }
             Reading::Uidl(listing) if line == b"." => {
                 let listing = std::mem::take(listing);
+                self.witness_listing(Verb::Uidl, listing.len());
                 listing.prove(&self.maildrop).map_err(|why| self.misfit(&why))?;
                 self.nothing_behind(more)?;
                 self.complete();
@@ -69,6 +71,7 @@ impl Session {
             }
             Reading::List(sizes) if line == b"." => {
                 let mut sizes = std::mem::take(sizes);
+                self.witness_listing(Verb::List, sizes.len());
                 sizes.prove(&self.maildrop).map_err(|why| self.misfit(&why))?;
                 self.nothing_behind(more)?;
                 self.complete();
@@ -116,7 +119,9 @@ impl Session {
             Some(Status::Challenge(text)) => match &mut self.exchange {
                 Some(exchange) => {
                     let answered = exchange.challenge(text, &mut self.output);
-                    answered.map_err(|e| self.misfit(e.words())).map(|()| None)
+                    answered.map_err(|e| self.misfit(e.words()))?;
+                    self.witness_answer_to_challenge();
+                    Ok(None)
                 }
                 None => Err(self.foreign(line)),
             },
@@ -167,6 +172,7 @@ impl Session {
                     None => Ok(true),
                 };
                 if !heard.map_err(|e| self.misfit(e.words()))? {
+                    self.witness_answer_to_challenge();
                     return Ok(None);
                 }
                 self.exchange = None;
@@ -233,7 +239,15 @@ impl Exchange {
         }
     }
 
-    fn blacken(&self, text: &str) -> String {
+    /// What must never be shown, in every encoding that was said.
+    pub(crate) fn secrets(&self) -> Box<dyn Iterator<Item = &[u8]> + '_> {
+        match self {
+            Exchange::Token(exchange) => Box::new(exchange.secrets()),
+            Exchange::Password(exchange) => Box::new(exchange.secrets()),
+        }
+    }
+
+    pub(crate) fn blacken(&self, text: &str) -> String {
         match self {
             Exchange::Token(exchange) => exchange.blacken(text),
             Exchange::Password(exchange) => exchange.blacken(text),

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::view::{Viewer, is_older, uidl_text};
+use super::{bundle, explain};
 use crate::config::Act;
 use crate::engine::call::Call;
 use crate::error::{Error, Result, Status};
@@ -46,6 +47,19 @@ pub(super) fn perform(call: &Call, actor: &Actor, row: &AccountRow, act: &Act) -
         Act::UidlReset { same_mail } => {
             rights::operator(actor)?;
             uidl_reset(call, row, *same_mail)?;
+        }
+        Act::Explain(wanted) => return explain::explain(call, row, wanted),
+        Act::Trace { minutes } => {
+            rights::operator(actor)?;
+            return bundle::trace(call, row, *minutes);
+        }
+        Act::TraceRead => {
+            rights::operator(actor)?;
+            return bundle::trace_read(call, row);
+        }
+        Act::SupportBundle => {
+            rights::operator(actor)?;
+            return bundle::support_bundle(call, row);
         }
     }
     let viewer = Viewer { call, actor };

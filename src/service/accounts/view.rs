@@ -187,7 +187,10 @@ fn message(row: &LedgerRow) -> Value {
 
 /// As people and JSON can carry it; bytes that are no text are shown as one.
 pub(in crate::service) fn uidl_text(row: &LedgerRow) -> String {
-    let uidl = row.uidl.as_deref().unwrap_or_default();
-    let text = String::from_utf8_lossy(uidl);
+    shown(row.uidl.as_deref().unwrap_or_default())
+}
+
+pub(in crate::service) fn shown(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

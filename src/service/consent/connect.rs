@@ -3,10 +3,10 @@
 use super::answer::{Answered, Names};
 use super::settle::{activate, is_unchanged, keep_pending};
 use super::{admin, provider_of};
+use crate::engine::ask;
 use crate::engine::call::Call;
 use crate::engine::discovery;
 use crate::engine::events;
-use crate::engine::grant;
 use crate::engine::line::Line;
 use crate::engine::revoke;
 use crate::error::{Error, Result, Status};
@@ -183,7 +183,7 @@ async fn redeem(
     row: &AccountRow,
     code: &Secret,
 ) -> Result<Token> {
-    let asked = grant::ask(call, provider, |provider, proof| {
+    let asked = ask::for_token(call, provider, |provider, proof| {
         token::redeem(provider, proof, code, &consent.verifier, &consent.redirect_uri)
     })
     .await;
@@ -267,7 +267,7 @@ async fn settle(
         .await?;
     if !settled.1 {
         // Erased while the person signed in: nobody else knows of this grant.
-        revoke::later(call, provider, unwanted).await;
+        revoke::later(call, &provider.id, unwanted).await;
     }
     settled.0
 }

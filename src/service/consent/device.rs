@@ -11,8 +11,8 @@ use super::answer::{Answered, Names};
 use super::connect::{admit, is_as_begun, keep_claims, tell_connected};
 use super::{AuthorizeRequest, provider_of, session_key, settle, visible};
 use crate::config::words;
+use crate::engine::ask;
 use crate::engine::call::Call;
-use crate::engine::grant;
 use crate::engine::line::Line;
 use crate::engine::pump::Host;
 use crate::error::{Error, Result, Status};
@@ -85,7 +85,7 @@ async fn begin(call: &Call, asked: &Asked) -> Result<String> {
     let row = visible(call, &asked.actor, &asked.account).await?;
     let provider = provider_of(call, &row)?;
     may_use_device(&provider, &asked.actor)?;
-    let begun = grant::ask_for(call, &provider, device::begin, device::read_begun).await;
+    let begun = ask::of(call, &provider, device::begin, device::read_begun).await;
     let begun = match begun {
         Ok(begun) => begun,
         Err(refusal) => return Err(keep_claims(call, &row, *refusal).await),
@@ -220,7 +220,7 @@ async fn ask(
     if now < device.poll_at {
         return Ok(Came::Later(pending(device.poll_at - now)));
     }
-    let polled = grant::ask_for(
+    let polled = ask::of(
         call,
         &provider,
         |provider, proof| device::poll(provider, proof, &device.code),

@@ -172,10 +172,10 @@ mod tests {
         let ends_at = NOW + 40 * DAY_S;
         let mut told: Vec<Forecast> = Vec::new();
         for day in 0..50 {
-            if let Some(one) = forecast(ends_at, NOW + day * DAY_S) {
-                if told.last() != Some(&one) {
-                    told.push(one);
-                }
+            if let Some(one) = forecast(ends_at, NOW + day * DAY_S)
+                && told.last() != Some(&one)
+            {
+                told.push(one);
             }
         }
         assert_eq!(told.iter().map(|one| one.days).collect::<Vec<_>>(), [30, 7, 1]);

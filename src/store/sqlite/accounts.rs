@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::change::Change;
 use super::keys::{Hash, Keys};
 use super::state::{self, from_json, schedule, to_json};
-use super::{links, notices, passwords};
+use super::{history, links, notices, passwords};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::DataKey;
@@ -239,6 +239,9 @@ pub(super) fn replace(
     db.prepare_cached("UPDATE leases SET attempts = 0 WHERE account = ?")?.execute([found.row])?;
     if change.generation {
         leave_mailbox(db, found)?;
+    }
+    if old.owner != account.owner {
+        history::forget(db, found.row)?;
     }
     if change.password {
         passwords::empty(db, found.row)?;

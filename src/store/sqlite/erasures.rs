@@ -30,10 +30,16 @@ impl Effort {
 }
 
 /// What leads to an account, or lets somebody write: gone with its key.
-const AT_ONCE: [&str; 6] = ["leases", "grants", "consents", "links", "standings", "notices"];
+const AT_ONCE: [&str; 8] =
+    ["leases", "grants", "consents", "links", "passes", "traces", "standings", "notices"];
 
 /// What may be much, and its key; gone piece by piece.
-const PIECEMEAL: [(&str, &str); 2] = [("ledger", "account, generation, key"), ("listings", "account")];
+const PIECEMEAL: [(&str, &str); 4] = [
+    ("ledger", "account, generation, key"),
+    ("listings", "account"),
+    ("happenings", "account, number"),
+    ("trace_lines", "account, number"),
+];
 
 /// Rows of one transaction, so that nobody waits long to write.
 const PIECE: usize = 4096;
@@ -55,7 +61,7 @@ impl Erasure for SqliteStore {
         loop {
             let begun = self.write(Durability::Full, |db| {
                 let begin = Begin { db, keys: &self.keys, takes_back, now };
-                begin.some(whose, &mut erased)
+                begin.some(whose, rows.is_empty(), &mut erased)
             })?;
             let is_last = begun.len() < BATCH as usize;
             rows.extend(begun);
@@ -64,7 +70,7 @@ impl Erasure for SqliteStore {
             }
         }
         erased.accounts = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        self.see_off_visitors(&rows)?;
+        self.see_off_visitors(&rows);
         erased.complete = self.finish_erasures(&Effort::FULL);
         Ok(erased)
     }
@@ -119,17 +125,20 @@ struct Doomed {
 }
 
 impl Begin<'_> {
-    /// Some of the accounts, by row.
-    fn some(&self, whose: &Whose, erased: &mut Erased) -> Result<Vec<i64>> {
+    /// Some of the accounts, by row; with the first ones none of the configuration may stand.
+    fn some(&self, whose: &Whose, is_first: bool, erased: &mut Erased) -> Result<Vec<i64>> {
         let db = self.db;
         let (of, value): (&str, &dyn ToSql) = match whose {
             Whose::Account { id, .. } => ("id = ?", &self.keys.id(id)),
             Whose::Owner(owner) => ("owner = ?", &self.keys.owner(owner)),
             Whose::Realm(realm) => ("realm = ?", realm),
         };
-        self.prove_not_configured(whose, of, value)?;
-        let mut statement =
-            db.prepare(&format!("SELECT row, slot, owner FROM accounts WHERE {of} LIMIT {BATCH}"))?;
+        if is_first {
+            self.prove_not_configured(whose, of, value)?;
+        }
+        let mut statement = db.prepare(&format!(
+            "SELECT row, slot, owner FROM accounts WHERE {of} AND origin <> {CONFIGURED} LIMIT {BATCH}"
+        ))?;
         let doomed: Vec<Doomed> = statement
             .query_map([value], |row| Ok(Doomed { row: row.get(0)?, slot: row.get(1)?, owner: row.get(2)? }))?
             .collect::<rusqlite::Result<_>>()?;
@@ -148,10 +157,13 @@ impl Begin<'_> {
                     accounts::forget_realm(db, &one.owner)?;
                 }
             }
-            Whose::Owner(_) => {
-                db.execute("DELETE FROM owners WHERE name = ?", [value])?;
-            }
+            Whose::Owner(owner) => accounts::forget_realm(db, &self.keys.owner(owner))?,
             Whose::Realm(realm) => {
+                db.execute(
+                    "DELETE FROM owners
+                        WHERE realm = ? AND NOT EXISTS (SELECT 1 FROM accounts WHERE owner = owners.name)",
+                    [realm],
+                )?;
                 for table in OF_A_REALM {
                     db.execute(&format!("DELETE FROM {table} WHERE realm = ?"), [realm])?;
                 }
@@ -189,7 +201,7 @@ impl Begin<'_> {
 
 const CONFIGURED: i64 = Origin::Configuration as i64;
 /// What is known of a realm itself.
-const OF_A_REALM: [&str; 4] = ["owners", "budgets", "breakers", "counters"];
+const OF_A_REALM: [&str; 3] = ["budgets", "breakers", "counters"];
 
 fn note(db: &Connection, account: i64) -> Result<()> {
     db.prepare_cached("INSERT INTO erasures (account) VALUES (?)")?.execute([account])?;
@@ -210,18 +222,17 @@ fn still_configured(ids: &[String]) -> Error {
 impl SqliteStore {
     /// Whoever visits an account holds its byte until he has noticed that it is gone. One who does not notice in time,
     /// or who is this very store, finds his fence when he writes.
-    fn see_off_visitors(&self, rows: &[i64]) -> Result<()> {
+    fn see_off_visitors(&self, rows: &[i64]) {
         let give_up = Instant::now() + VISITORS;
         for row in rows {
             let byte = leases::visit_byte(*row);
-            while !self.locks.is_held_here(byte) && self.locks.take(byte)?.is_none() {
+            while !self.locks.is_held_here(byte) && matches!(self.locks.take(byte), Ok(None)) {
                 if Instant::now() >= give_up {
-                    return Ok(());
+                    return;
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        Ok(())
     }
 
     /// `false`: something is left, and is tried again by whoever opens the store next. Whatever stands in the way, the

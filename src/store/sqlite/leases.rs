@@ -15,6 +15,11 @@ pub(super) struct Taken {
     pub attempts: u32,
 }
 
+/// How this process is named in what it writes.
+pub(super) fn process() -> String {
+    format!("pid {}", std::process::id())
+}
+
 /// The byte of the lock file: rows begin at 1 and are never used again; bytes 0 and 1 are no lease's.
 pub(super) fn byte(row: i64, name: &LeaseName) -> u64 {
     visit_byte(row) + kind(name) as u64
@@ -32,13 +37,7 @@ pub(super) fn take(db: &Connection, row: i64, name: &LeaseName, now: UnixTime, f
                 WHERE account = ? AND kind = ? RETURNING fence, attempts",
         )?
         .query_row(
-            params![
-                format!("pid {}", std::process::id()),
-                sql(now.saturating_add(for_s.into())),
-                counted,
-                row,
-                kind(name)
-            ],
+            params![process(), sql(now.saturating_add(for_s.into())), counted, row, kind(name)],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?

@@ -1,5 +1,7 @@
 //! The ledger: what became of each message. Reads for a poll touch open rows only; every write is fenced.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::keys::Keys;
@@ -7,7 +9,7 @@ use super::ledger_rows::{COLUMNS, Opener, Writer, opened};
 use super::{accounts, leases, natural, sql};
 use crate::error::{Error, Result};
 use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
-use crate::store::{Delivery, Lease, LedgerHead, ListingMark, NewRow};
+use crate::store::{Delivery, Lease, LedgerHead, ListingMark, NewRow, What};
 
 pub(super) fn head(db: &Connection, keys: &Keys, account: &str) -> Result<LedgerHead> {
     let found = accounts::find(db, keys, account)?.ok_or_else(Error::rights)?;
@@ -95,11 +97,12 @@ pub(super) fn note_in_hand(
     let account = leases::must_hold(db, lease)?;
     let mut writer = Writer::new(db, keys, account, generation, now)?;
     for row in rows {
-        if writer.state_of(&row.key)? != Some(RowState::Durable) {
-            writer.write(row, RowState::InHand)?;
+        let before = writer.state_of(&row.key)?;
+        if before != Some(RowState::Durable) {
+            writer.write(row, RowState::InHand, before.is_none().then_some(What::Seen))?;
         }
     }
-    Ok(())
+    writer.finish()
 }
 
 pub(super) fn record(
@@ -109,13 +112,23 @@ pub(super) fn record(
     now: UnixTime,
 ) -> Result<Vec<bool>> {
     let mut recorded = Vec::with_capacity(deliveries.len());
+    let mut writers: HashMap<i64, Writer<'_>> = HashMap::new();
     for delivery in deliveries {
         let account = leases::holds(db, delivery.lease)?;
-        if let Some(account) = account {
-            Writer::new(db, keys, account, delivery.generation, now)?
-                .write(&delivery.row, RowState::Durable)?;
-        }
         recorded.push(account.is_some());
+        let Some(account) = account else { continue };
+        let mut writer = match writers.remove(&account) {
+            Some(writer) if writer.is_of(delivery.generation) => writer,
+            other => {
+                other.map_or(Ok(()), Writer::finish)?;
+                Writer::new(db, keys, account, delivery.generation, now)?
+            }
+        };
+        writer.write(&delivery.row, RowState::Durable, Some(What::Taken))?;
+        writers.insert(account, writer);
+    }
+    for writer in writers.into_values() {
+        writer.finish()?;
     }
     Ok(recorded)
 }
@@ -131,18 +144,26 @@ pub(super) fn write_rows(
     let account = leases::must_hold(db, lease)?;
     let mut writer = Writer::new(db, keys, account, generation, now)?;
     for row in rows {
-        writer.write(row, row.state)?;
+        let before = writer.state_of(&row.key)?;
+        writer.write(row, row.state, What::of(before, row))?;
     }
-    Ok(())
+    writer.finish()
 }
 
-pub(super) fn forget(db: &Connection, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()> {
+pub(super) fn forget(
+    db: &Connection,
+    keys: &Keys,
+    lease: &Lease,
+    generation: u32,
+    forgotten: &[UidlKey],
+    now: UnixTime,
+) -> Result<()> {
     let account = leases::must_hold(db, lease)?;
-    let mut statement =
-        db.prepare_cached("DELETE FROM ledger WHERE account = ? AND generation = ? AND key = ?")?;
-    for key in keys {
-        statement.execute(params![account, generation, key])?;
+    let mut writer = Writer::new(db, keys, account, generation, now)?;
+    for key in forgotten {
+        writer.forget(key)?;
     }
+    writer.finish()?;
     // A mark says that every entry it covers has its row; it may cover one of these.
     db.execute("DELETE FROM listings WHERE account = ?", [account])?;
     Ok(())
@@ -176,7 +197,8 @@ pub(super) fn begin_generation(
     db.execute("DELETE FROM ledger WHERE account = ? AND generation < ?", params![account, generation - 1])?;
     let mut writer = Writer::new(db, keys, account, generation, now)?;
     for row in rows {
-        writer.write(row, row.state)?;
+        // The same mail under other names: nothing happened to it.
+        writer.write(row, row.state, None)?;
     }
     Ok(generation)
 }

@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
+use super::history::Teller;
 use super::keys::Keys;
 use super::{accounts, natural, sql};
 use crate::error::Result;
 use crate::model::{LedgerRow, RowState, UidlKey, UnixTime};
-use crate::store::fault;
 use crate::store::seal::DataKey;
+use crate::store::{What, fault};
 
 pub(super) const COLUMNS: &str =
     "key, state, noted_at, recorded_at, digest, size, ends, begun, not_before, delete_at, sealed";
@@ -47,6 +48,7 @@ impl<'a> Opener<'a> {
             noted_at: natural(row.get(2)?),
             recorded_at: natural(row.get(3)?),
             digest: row.get(4)?,
+            message_id: None,
             size: natural(row.get(5)?),
             ends: row.get(6)?,
             begun: row.get(7)?,
@@ -66,6 +68,7 @@ pub(super) struct Writer<'a> {
     now: UnixTime,
     /// The next turn of a row first noted; unknown until one is.
     turn: Option<i64>,
+    teller: Teller,
 }
 
 impl<'a> Writer<'a> {
@@ -76,7 +79,8 @@ impl<'a> Writer<'a> {
         generation: u32,
         now: UnixTime,
     ) -> Result<Writer<'a>> {
-        Ok(Writer { db, key: AccountKey::new(db, keys, account), account, generation, now, turn: None })
+        let (key, teller) = (AccountKey::new(db, keys, account), Teller::new(account, generation, now));
+        Ok(Writer { db, key, account, generation, now, turn: None, teller })
     }
 
     pub fn state_of(&self, key: &UidlKey) -> Result<Option<RowState>> {
@@ -89,7 +93,8 @@ impl<'a> Writer<'a> {
     }
 
     /// A time of 0 that the state must have is `now`. A row that stood keeps when, and in which turn, it was noted.
-    pub fn write(&mut self, row: &LedgerRow, state: RowState) -> Result<()> {
+    /// `what` that means is told in the history.
+    pub fn write(&mut self, row: &LedgerRow, state: RowState, what: Option<What>) -> Result<()> {
         let open = is_open(state);
         let turn = if open { Some(self.next_turn()?) } else { None };
         let sealed = if open && (row.uidl.is_some() || !row.reason.is_empty()) {
@@ -103,32 +108,79 @@ impl<'a> Writer<'a> {
             RowState::Durable if row.recorded_at == 0 => self.now,
             _ => row.recorded_at,
         };
-        self.db
+        let message_id = self
+            .db
             .prepare_cached(
-                "INSERT INTO ledger (account, generation, key, state, noted_at, recorded_at, digest, size, ends, begun,
-                    not_before, delete_at, turn, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                "INSERT INTO ledger (account, generation, key, state, noted_at, recorded_at, digest, message_id, size,
+                    ends, begun, not_before, delete_at, turn, sealed)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET state = excluded.state, recorded_at = excluded.recorded_at,
-                    digest = excluded.digest, size = excluded.size, ends = excluded.ends, begun = excluded.begun,
+                    digest = excluded.digest, message_id = coalesce(excluded.message_id, message_id),
+                    size = excluded.size, ends = excluded.ends, begun = excluded.begun,
                     not_before = excluded.not_before, delete_at = excluded.delete_at, sealed = excluded.sealed,
-                    turn = iif(excluded.turn IS NULL, NULL, coalesce(turn, excluded.turn))",
+                    turn = iif(excluded.turn IS NULL, NULL, coalesce(turn, excluded.turn))
+                 RETURNING message_id",
             )?
-            .execute(params![
-                self.account,
-                self.generation,
-                row.key,
-                state as u8,
-                sql(noted_at),
-                sql(recorded_at),
-                row.digest,
-                sql(row.size),
-                row.ends,
-                row.begun,
-                sql(row.not_before),
-                row.delete_at.map(sql),
-                turn,
-                sealed
-            ])?;
-        Ok(())
+            .query_row(
+                params![
+                    self.account,
+                    self.generation,
+                    row.key,
+                    state as u8,
+                    sql(noted_at),
+                    sql(recorded_at),
+                    row.digest,
+                    row.message_id,
+                    sql(row.size),
+                    row.ends,
+                    row.begun,
+                    sql(row.not_before),
+                    row.delete_at.map(sql),
+                    turn,
+                    sealed
+                ],
+                |row| row.get(0),
+            )?;
+        match what {
+            Some(what) => self.teller.tell(self.db, &mut self.key, what, row, message_id),
+            None => Ok(()),
+        }
+    }
+
+    /// One that was still to come is told as one that will not.
+    pub fn forget(&mut self, key: &UidlKey) -> Result<()> {
+        let forgotten = self
+            .db
+            .prepare_cached(
+                "DELETE FROM ledger WHERE account = ? AND generation = ? AND key = ?
+                    RETURNING state, ends, size, message_id",
+            )?
+            .query_row(params![self.account, self.generation, key], |row| {
+                Ok((row.get::<_, u8>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((state, ends, size, message_id)) = forgotten else {
+            return Ok(());
+        };
+        let state = state_of(state)?;
+        match What::of_forgotten(state, ends) {
+            // A note about a header that could not be read is no message of its own.
+            Some(_) if state == RowState::InHand && !self.teller.knows(self.db, key)? => Ok(()),
+            Some(what) => {
+                let row = LedgerRow { size: natural(size), ..LedgerRow::new(*key, state, self.now) };
+                self.teller.tell(self.db, &mut self.key, what, &row, message_id)
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub fn is_of(&self, generation: u32) -> bool {
+        self.generation == generation
+    }
+
+    /// To be called when all is written.
+    pub fn finish(self) -> Result<()> {
+        self.teller.finish(self.db)
     }
 
     fn next_turn(&mut self) -> Result<i64> {
@@ -148,7 +200,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Fetched when the first sealed column needs it: most rows have none.
-struct AccountKey<'a> {
+pub(super) struct AccountKey<'a> {
     db: &'a Connection,
     keys: &'a Keys,
     account: i64,
@@ -156,11 +208,11 @@ struct AccountKey<'a> {
 }
 
 impl<'a> AccountKey<'a> {
-    fn new(db: &'a Connection, keys: &'a Keys, account: i64) -> AccountKey<'a> {
+    pub fn new(db: &'a Connection, keys: &'a Keys, account: i64) -> AccountKey<'a> {
         AccountKey { db, keys, account, key: None }
     }
 
-    fn get(&mut self) -> Result<&DataKey> {
+    pub fn get(&mut self) -> Result<&DataKey> {
         let key = match self.key.take() {
             Some(key) => key,
             None => accounts::data_key(self.db, self.keys, self.account)?,
@@ -189,7 +241,7 @@ fn state_of(number: u8) -> Result<RowState> {
 }
 
 /// 0 or 1 (no UIDL, one), its length, UIDL, reason.
-fn to_words(uidl: Option<&[u8]>, reason: &str) -> Vec<u8> {
+pub(super) fn to_words(uidl: Option<&[u8]>, reason: &str) -> Vec<u8> {
     let bytes = uidl.unwrap_or_default();
     let mut words = vec![u8::from(uidl.is_some())];
     words.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
@@ -198,7 +250,7 @@ fn to_words(uidl: Option<&[u8]>, reason: &str) -> Vec<u8> {
     words
 }
 
-fn from_words(words: &[u8]) -> Result<(Option<Vec<u8>>, String)> {
+pub(super) fn from_words(words: &[u8]) -> Result<(Option<Vec<u8>>, String)> {
     let parse = || {
         let (has, rest) = words.split_first()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;

@@ -24,6 +24,7 @@ mod consents;
 mod erasures;
 mod files;
 mod grants;
+mod history;
 mod keys;
 mod leases;
 mod ledger;
@@ -34,6 +35,7 @@ mod passwords;
 mod promises;
 mod revocations;
 mod state;
+mod traces;
 
 pub struct SqliteStore {
     path: PathBuf,

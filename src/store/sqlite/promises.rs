@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Durability, SqliteStore, accounts, apply, breakers, consents, grants, leases, ledger, passwords, state,
+    Durability, SqliteStore, accounts, apply, breakers, consents, grants, history, leases, ledger, passwords,
+    state, traces,
 };
 use crate::secret::Secret;
 use crate::store::*;
@@ -216,8 +217,8 @@ impl Store for SqliteStore {
         self.write(Durability::Full, |db| ledger::write_rows(db, &self.keys, lease, generation, rows, now))
     }
 
-    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey]) -> Result<()> {
-        self.write(Durability::Full, |db| ledger::forget(db, lease, generation, keys))
+    fn forget(&self, lease: &Lease, generation: u32, keys: &[UidlKey], now: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| ledger::forget(db, &self.keys, lease, generation, keys, now))
     }
 
     fn mark_listing(&self, lease: &Lease, mark: &ListingMark) -> Result<()> {
@@ -240,5 +241,57 @@ impl Store for SqliteStore {
             let row = accounts::row_of(db, &self.keys, account)?;
             Ok(accounts::data_key(db, &self.keys, row)?.digest_key())
         })
+    }
+}
+
+impl History for SqliteStore {
+    fn end_visit(
+        &self,
+        lease: &Lease,
+        pass: &Pass,
+        trace: &[TraceLine],
+        change: &mut dyn FnMut(&mut AccountState),
+    ) -> Result<bool> {
+        self.write(Durability::Relaxed, |db| {
+            let Some(row) = leases::holds(db, lease)? else {
+                return Ok(false);
+            };
+            history::add_pass(db, row, pass)?;
+            traces::add(db, &self.keys, row, trace, pass.ended)?;
+            state::update(db, &self.keys, lease.name.account(), change)
+        })
+    }
+
+    fn add_pass(&self, account: &str, pass: &Pass) -> Result<()> {
+        self.write(Durability::Relaxed, |db| {
+            history::add_pass(db, accounts::row_of(db, &self.keys, account)?, pass)
+        })
+    }
+
+    fn passes(&self, account: &str) -> Result<Vec<Pass>> {
+        self.read(|db| history::passes(db, &self.keys, account))
+    }
+
+    fn what_became(&self, account: &str, asked: &Asked, now: UnixTime, limit: u32) -> Result<Became> {
+        self.read(|db| history::what_became(db, &self.keys, account, asked, now, limit))
+    }
+
+    fn trace_until(&self, account: &str, until: UnixTime) -> Result<()> {
+        self.write(Durability::Full, |db| traces::until(db, &self.keys, account, until))
+    }
+
+    fn traced(&self, account: &str, now: UnixTime) -> Result<Option<UnixTime>> {
+        self.read(|db| traces::on(db, &self.keys, account, now))
+    }
+
+    fn add_trace(&self, lease: &Lease, lines: &[TraceLine], now: UnixTime) -> Result<()> {
+        self.write(Durability::Relaxed, |db| match leases::holds(db, lease)? {
+            Some(row) => traces::add(db, &self.keys, row, lines, now),
+            None => Ok(()),
+        })
+    }
+
+    fn trace(&self, account: &str) -> Result<Trace> {
+        self.read(|db| traces::read(db, &self.keys, account))
     }
 }

@@ -53,6 +53,18 @@ pub fn accounts_of_the_configuration_keep_all_others(open: Open) {
     assert_eq!(erase(&*store, Whose::Owner("alice".into())).accounts, 2);
 }
 
+/// However many they are: nobody else is locked out for long meanwhile.
+pub fn a_realm_of_many_goes_in_steps(open: Open) {
+    let store = open();
+    let many: Vec<_> = (0..600).map(|number| account(&format!("a{number}"), &format!("o{number}"))).collect();
+    store.apply(&Desired { digest: [1; 32], accounts: Some(many) }, None, NOW).unwrap();
+    store.apply(&Desired { digest: [2; 32], accounts: Some(Vec::new()) }, Some(1), NOW).unwrap();
+    let erased = erase(&*store, Whose::Realm(DEFAULT_REALM.into()));
+    assert_eq!((erased.accounts, erased.complete), (600, true));
+    assert!(open().accounts(&AccountQuery::default()).unwrap().is_empty());
+    assert!((0..600).all(|number| store.realm_of(&format!("o{number}")).unwrap().is_none()));
+}
+
 /// Whoever works on an account that was erased, and then put again, meets another one.
 pub fn what_was_known_before_reaches_no_later_account(open: Open) {
     let store = open();

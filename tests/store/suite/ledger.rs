@@ -51,7 +51,7 @@ pub fn i01_a_lost_fence_records_nothing(open: Open) {
     let lost_now = [
         store.note_in_hand(&lost, 1, &[row(2, RowState::InHand)], NOW),
         store.write_rows(&lost, 1, &[row(3, RowState::Refused)], NOW),
-        store.forget(&lost, 1, &[[1; 16]]),
+        store.forget(&lost, 1, &[[1; 16]], NOW),
         store.begin_generation(&lost, &[], NOW).map(drop),
     ];
     for answer in lost_now {
@@ -204,7 +204,7 @@ pub fn forgotten_rows_are_gone(open: Open) {
     put(&*store, "inbox");
     let lease = visit(&*store, "inbox");
     store.write_rows(&lease, 1, &[row(1, RowState::Gone), row(2, RowState::InHand)], NOW).unwrap();
-    store.forget(&lease, 1, &[[1; 16], [9; 16]]).unwrap();
+    store.forget(&lease, 1, &[[1; 16], [9; 16]], NOW).unwrap();
     assert_eq!(keys_of(&store.all_rows("inbox", 1).unwrap()), [2]);
 }
 

@@ -13,6 +13,7 @@ pub mod configuration;
 pub mod consents;
 pub mod erasure;
 pub mod grants;
+pub mod history;
 pub mod leases;
 pub mod ledger;
 pub mod links;
@@ -55,6 +56,7 @@ macro_rules! every_promise {
             erasure:
                 everything_of_an_owner_or_a_realm_goes
                 accounts_of_the_configuration_keep_all_others
+                a_realm_of_many_goes_in_steps
                 what_was_known_before_reaches_no_later_account
                 tokens_of_an_erased_account_are_given_back_for_a_week
                 consents_are_told_without_what_is_secret;
@@ -74,6 +76,15 @@ macro_rules! every_promise {
                 an_expired_consent_is_not_taken
                 the_answer_is_remembered_for_a_quarter_of_an_hour
                 removal_of_the_account_ends_its_consents;
+            history:
+                what_changes_a_row_is_told_with_it
+                a_lost_fence_tells_nothing
+                a_hundred_passes_are_kept_of_each_account
+                thirty_days_are_kept_of_what_happened
+                so_many_happenings_are_kept_and_no_more
+                a_trace_is_on_for_every_instance_until_its_time
+                a_trace_is_a_bounded_ring
+                the_history_goes_with_its_account_and_its_owner;
             links:
                 i11_a_link_is_redeemed_once
                 i11_a_wrong_owner_or_token_uses_nothing_up

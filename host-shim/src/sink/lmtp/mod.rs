@@ -23,6 +23,8 @@ pub struct Lmtp {
     place: Place,
     host: String,
     idle: Vec<Session>,
+    /// The reply to the last message that was taken, with its queue id if the server says one.
+    reply: String,
 }
 
 /// A message under way on a connection of its own.
@@ -42,6 +44,7 @@ impl Lmtp {
                 name => name.into_owned(),
             },
             idle: Vec::new(),
+            reply: String::new(),
         }
     }
 
@@ -116,7 +119,8 @@ impl Sink for Lmtp {
         open.stuffing.finish(&mut open.buffer);
         open.send().map_err(|e| lost(&e))?;
         match open.session.finish() {
-            Ok(()) => {
+            Ok(reply) => {
+                self.reply = reply;
                 self.keep(open.session);
                 Ok(Yes::Taken)
             }
@@ -127,6 +131,10 @@ impl Sink for Lmtp {
                 Err(refused.no)
             }
         }
+    }
+
+    fn known_as(&mut self) -> String {
+        std::mem::take(&mut self.reply)
     }
 
     /// The connection ends with the message unfinished, so the server drops it (RFC 5321 §4.1.1.4).

@@ -99,12 +99,13 @@ impl Session {
     }
 
     /// The one recipient's own reply (RFC 2033 §4.2), after the line with the dot was sent.
-    pub fn finish(&mut self) -> Result<(), Refused> {
+    /// A yes is answered as the server said it.
+    pub fn finish(&mut self) -> Result<String, Refused> {
         self.wait(DELIVERY).map_err(Refused::lost)?;
         let reply = Reply::read(&mut self.stream).map_err(Refused::lost)?;
         self.wait(REPLY).map_err(Refused::lost)?;
         match reply.is_yes() {
-            true => Ok(()),
+            true => Ok(reply.words()),
             false => {
                 Err(Refused { no: reply.no(Step::Message), is_usable: !reply.is_closing(), is_lost: false })
             }

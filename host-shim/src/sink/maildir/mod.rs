@@ -44,6 +44,7 @@ pub struct Maildir {
     /// Written and on their way to the disk, in order.
     batch: Vec<Queued>,
     delivered: u64,
+    known_as: String,
 }
 
 /// A message on its way into `tmp`.
@@ -80,6 +81,7 @@ impl Maildir {
             folders: HashMap::new(),
             batch: Vec::new(),
             delivered: 0,
+            known_as: String::new(),
         }
     }
 
@@ -104,6 +106,7 @@ impl Maildir {
         };
         let settled = folder.settle_earlier(&*self.files, key);
         if settled.map_err(|e| no("look for an earlier delivery", path, &e))? {
+            self.known_as = "an earlier delivery of the same message".to_owned();
             return Ok(true);
         }
         // One of this batch is not unfinished business of another run.
@@ -218,7 +221,9 @@ impl Sink for Maildir {
             let _ = self.files.remove(&tmp);
             return Err(no);
         }
-        let new = open.folder.join("new").join(format!("{},S={}", open.name, open.written));
+        let name = format!("{},S={}", open.name, open.written);
+        let new = open.folder.join("new").join(&name);
+        self.known_as = name;
         self.syncers.begin(Job::File(open.file, tmp.clone()));
         self.batch.push(Queued { folder: open.folder, key: open.key, tmp, new, renamed: false });
         Ok(Yes::Queued)
@@ -227,6 +232,11 @@ impl Sink for Maildir {
     fn abort(&mut self, open: Open) {
         // It stays in tmp at the worst, where nobody reads.
         let _ = self.files.remove(&open.tmp());
+    }
+
+    /// The file's name in `new`; a mail reader appends to it.
+    fn known_as(&mut self) -> String {
+        std::mem::take(&mut self.known_as)
     }
 
     fn flushes(&self) -> bool {
