@@ -159,3 +159,50 @@ fn what_did_not_arrive_is_not_called_sent() {
     let (output, _) = run(&folder, "notices", &["--operator", "postmaster@example.com"]);
     assert_eq!(output.status.code(), Some(1), "mail needs a way");
 }
+
+/// Takes every message on one connection, and says what came.
+fn lmtp() -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    let came = std::thread::spawn(move || {
+        let mut reading = BufReader::new(listener.accept().unwrap().0);
+        let (mut lines, mut is_mail) = (Vec::new(), false);
+        let mut answer = "220 mail.example.com LMTP\r\n";
+        loop {
+            reading.get_mut().write_all(answer.as_bytes()).unwrap();
+            let mut line = String::new();
+            if reading.read_line(&mut line).unwrap() == 0 {
+                return lines;
+            }
+            let line = line.trim_end().to_owned();
+            answer = match (is_mail, line.as_str()) {
+                (true, ".") => "250 2.0.0 taken\r\n",
+                (true, _) => "",
+                (false, "DATA") => "354 go\r\n",
+                (false, _) => "250 2.0.0 ok\r\n",
+            };
+            is_mail = answer.starts_with("354") || is_mail && answer.is_empty();
+            lines.push(line);
+        }
+    });
+    (place, came)
+}
+
+#[test]
+fn by_lmtp_each_comes_to_its_own_recipient() {
+    let folder = house();
+    run(&folder, "fetch", &["--maildir", folder.path().join("mail/%u").to_str().unwrap()]);
+    let (place, came) = lmtp();
+    let more = ["--lmtp", &place, "--operator", "postmaster@example.com", "--language", "de"];
+    let (output, notices) = run(&folder, "notices", &more);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(notices.len() == 2 && notices.iter().all(|one| one["sent"] == true), "{notices:#?}");
+    let lines = came.join().unwrap();
+    for to in ["alice@example.com", "postmaster@example.com"] {
+        let is_recipient =
+            |line: &&String| line.to_ascii_uppercase().starts_with("RCPT TO:") && line.contains(to);
+        assert_eq!(lines.iter().filter(is_recipient).count(), 1, "{lines:#?}");
+    }
+    assert!(lines.iter().any(|line| line.contains("Autorisieren")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("press Authorise")), "{lines:#?}");
+}

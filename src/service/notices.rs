@@ -14,6 +14,7 @@ use self::digest::Digest;
 use self::policy::{AHEAD_S, Forecast};
 use crate::config;
 use crate::engine::call::Call;
+use crate::engine::line::Line;
 use crate::error::Result;
 use crate::model::UnixTime;
 use crate::oauth::provider::Provider;
@@ -132,7 +133,7 @@ impl<'a> Asked<'a> {
             }
             let matter = Matter::Operator { trouble: trouble.clone() };
             let told = self.call.store.told(&matter.about())?;
-            if policy::tells_operator(trouble, false, told, rules, now) {
+            if policy::tells_operator(trouble, told, rules, now) {
                 matters.push(matter);
             }
         }
@@ -166,9 +167,21 @@ impl<'a> Asked<'a> {
 
     /// The account, if anybody waits for it.
     fn enabled(&self, row: i64) -> Result<Option<Box<AccountRow>>> {
-        match self.call.store.account_at(row)? {
-            Some(shown) if shown.account.enabled => Ok(Some(Box::new(shown))),
-            _ => self.call.store.excuse(row).map(|()| None),
+        match self.account(row) {
+            Some(Some(shown)) if shown.account.enabled => Ok(Some(Box::new(shown))),
+            Some(_) => self.call.store.excuse(row).map(|()| None),
+            None => Ok(None),
+        }
+    }
+
+    /// `None`: it cannot be read, which silences nobody else.
+    fn account(&self, row: i64) -> Option<Option<AccountRow>> {
+        match self.call.store.account_at(row) {
+            Ok(shown) => Some(shown),
+            Err(e) => {
+                Line::new("notice_unreadable").field("row", row).field("error", e).error();
+                None
+            }
         }
     }
 
@@ -248,11 +261,9 @@ impl<'a> Asked<'a> {
             let incident = self.incident_of(trouble);
             trouble.needs == Needs::User && incident.is_some_and(|one| one.held_until > self.now)
         };
-        let shown: Result<Vec<Trouble>> =
-            self.troubles.iter().filter(is_shown).map(|one| self.named(one)).collect();
         let digest = Digest {
             at: self.now,
-            troubles: shown?,
+            troubles: self.troubles.iter().filter(is_shown).map(|one| self.named(one)).collect(),
             incidents: self.call.store.incidents(since)?.into_iter().map(|one| self.of_server(one)).collect(),
             held: self.troubles.iter().filter(is_held).map(|trouble| trouble.accounts).sum(),
             ends: self.forecasts()?.iter().filter_map(ends).collect(),
@@ -263,14 +274,14 @@ impl<'a> Asked<'a> {
     }
 
     /// With the mail server's name in place of what stands for it in the store.
-    fn named(&self, trouble: &Trouble) -> Result<Trouble> {
+    fn named(&self, trouble: &Trouble) -> Trouble {
         let mut named = trouble.clone();
         if trouble.provider.starts_with(SERVER)
-            && let Some(sample) = self.call.store.account_at(trouble.sample)?
+            && let Some(sample) = self.account(trouble.sample).flatten()
         {
             named.provider = sample.account.server.host;
         }
-        Ok(named)
+        named
     }
 
     /// An incident that is over has no account any more that names its server.
@@ -283,7 +294,7 @@ impl<'a> Asked<'a> {
 
     fn notice(&self, matter: &Matter, id: &str) -> Result<Value> {
         let page = self.rules().page_url.as_deref();
-        let sample = |trouble: &Trouble| self.call.store.account_at(trouble.sample);
+        let sample = |trouble: &Trouble| self.account(trouble.sample).flatten();
         let mut notice = json!({ "id": id, "kind": matter.about().kind, "to": "operator" });
         let texts = match matter {
             Matter::Consent { shown, since, .. } => {
@@ -298,16 +309,16 @@ impl<'a> Asked<'a> {
                 texts::consent_ends(shown, end, page)
             }
             Matter::Incident { incident, trouble } => {
-                let trouble = &self.named(trouble)?;
+                let trouble = &self.named(trouble);
                 of_trouble(&mut notice, trouble);
                 notice["since"] = json!(incident.begun_at);
                 notice["held_until"] = json!(incident.held_until);
-                texts::incident(incident, trouble, sample(trouble)?.as_ref())
+                texts::incident(incident, trouble, sample(trouble).as_ref())
             }
             Matter::Operator { trouble } => {
-                let trouble = &self.named(trouble)?;
+                let trouble = &self.named(trouble);
                 of_trouble(&mut notice, trouble);
-                texts::operator_needed(trouble, sample(trouble)?.as_ref())
+                texts::operator_needed(trouble, sample(trouble).as_ref())
             }
             Matter::Credential { provider, is_certificate, number, end } => {
                 notice["provider"] = json!(provider);

@@ -236,3 +236,15 @@ fn what_the_operator_is_needed_for_is_told_by_event_when_it_begins_and_when_it_i
     }
     assert_eq!(events, [vec![], vec![EventKind::OperatorNeeded], vec![], vec![EventKind::Recovered], vec![]]);
 }
+
+#[test]
+fn an_account_that_cannot_be_read_silences_nobody_else() {
+    let office = Office::of(100);
+    office.stop(&office.ids[..2], USERS, REVOKED);
+    let db = rusqlite::Connection::open(office.house.path("store.db")).unwrap();
+    let first = "(SELECT min(account) FROM standings WHERE needs = 1)";
+    assert_eq!(db.execute(&format!("UPDATE accounts SET state = x'00' WHERE row = {first}"), []).unwrap(), 1);
+    drop(db);
+    office.pass(MINUTES_10);
+    assert_eq!(office.send().len(), 1);
+}

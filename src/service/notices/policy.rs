@@ -40,16 +40,12 @@ pub(super) fn alerts(incident: &Incident, rules: &NoticeRules, now: UnixTime) ->
 /// what he was told of lasts, and at most daily.
 pub(super) fn tells_operator(
     trouble: &Trouble,
-    in_incident: bool,
     told: Option<Told>,
     rules: &NoticeRules,
     now: UnixTime,
 ) -> bool {
     let news = told.is_none_or(|told| trouble.cause_since > told.at && told.at + TOLD_AGAIN_S <= now);
-    trouble.needs == Needs::Operator
-        && !in_incident
-        && trouble.cause_since + u64::from(rules.delay_s) <= now
-        && news
+    trouble.needs == Needs::Operator && trouble.cause_since + u64::from(rules.delay_s) <= now && news
 }
 
 /// The day whose digest is due; days begin at the operator's hour.
@@ -154,17 +150,13 @@ mod tests {
 
     #[test]
     fn the_operator_hears_once_while_it_lasts_and_of_users_trouble_not_at_all() {
-        let tells = |told, now| tells_operator(&trouble(1, 1_000), false, told, &rules(), now);
+        let tells = |told, now| tells_operator(&trouble(1, 1_000), told, &rules(), now);
         assert!(!tells(None, NOW + 599) && tells(None, NOW + 600));
         assert!(!tells(Some(Told { mark: NOW, at: NOW + 600 }), NOW + 90 * DAY_S), "it is the same trouble");
         let before = Some(Told { mark: NOW - DAY_S, at: NOW - 3600 });
         assert!(!tells(before, NOW + 600) && tells(before, NOW - 3600 + TOLD_AGAIN_S));
-        assert!(
-            !tells_operator(&trouble(1, 1_000), true, None, &rules(), NOW + 600),
-            "an incident alerts itself"
-        );
         let users = Trouble { needs: Needs::User, ..trouble(1, 1_000) };
-        assert!(!tells_operator(&users, false, None, &rules(), NOW + 600));
+        assert!(!tells_operator(&users, None, &rules(), NOW + 600));
     }
 
     #[test]
