@@ -188,6 +188,7 @@ typedef struct multipop_instance multipop_t;
 #define MULTIPOP_EVENT_OPERATOR_NEEDED 8u  /* tell the operator; `advice` says what to do */
 #define MULTIPOP_EVENT_THROTTLED 9u        /* provider or server asked for patience: `retry_after_s` */
 #define MULTIPOP_EVENT_SET_ASIDE 10u       /* a message or an account is left out for now; `message` says which */
+#define MULTIPOP_EVENT_RECOVERED 11u       /* what the operator was needed for is over; since 1.2 */
 
 /* What happened. Texts are never NULL but may be empty. Skip a `kind` you do not know. */
 typedef struct multipop_event {
@@ -340,6 +341,9 @@ multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const 
  *     export         everything the store holds about this "owner", secrets left out: the operator's, and his own
  *     erase          everything of this "owner" or this "realm", for good; the operator's. Refused as a whole while
  *                    accounts of the configuration are among them (`message` names them)
+ *     notices        MULTIPOP_OPERATOR: what is to be sent now to owners and to the operator, worded, each given to one
+ *                    caller for five minutes (docs/embedding.md, Notices)
+ *     notices_done   MULTIPOP_OPERATOR: the "ids" of those that were sent
  *
  * Answers JSON in `*out` ($defs/verb_answer of config.schema.json). Since 1.2.
  * E_ARGUMENT, E_RIGHTS, E_STORE. */

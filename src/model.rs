@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Status;
 
+mod event;
+
+pub use event::{Event, EventKind};
+
 /// Seconds since the Unix epoch. The clock is always given, never read below `service`.
 pub type UnixTime = u64;
 
@@ -231,36 +235,6 @@ impl Identity {
             _ => self.issuer == other.issuer && self.subject == other.subject,
         }
     }
-}
-
-/// What the host is told while it waits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    pub kind: EventKind,
-    pub account: String,
-    pub owner: String,
-    pub outcome: Option<Outcome>,
-    pub status: i32,
-    pub cause: String,
-    pub message: String,
-    pub advice: String,
-    pub retry_after_s: u32,
-    pub counts: Counts,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub enum EventKind {
-    PassBegin = 1,
-    PassEnd = 2,
-    AccountBegin = 3,
-    AccountEnd = 4,
-    Progress = 5,
-    ConsentNeeded = 6,
-    ConsentRestored = 7,
-    OperatorNeeded = 8,
-    Throttled = 9,
-    SetAside = 10,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

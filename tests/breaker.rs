@@ -87,16 +87,26 @@ fn bad_password() -> Fault {
 }
 
 /// As a host's loop does it: a pass every so often. The outcomes seen, and how many log-ins were tried.
-fn pass_for(house: &House, seconds: u64, step: u64, sink: &mut Recorder) -> BTreeSet<String> {
+fn pass_for(
+    house: &House,
+    seconds: u64,
+    step: u64,
+    sink: &mut Recorder,
+) -> (BTreeSet<String>, Vec<serde_json::Value>) {
+    let mut notices = Vec::new();
     let mut outcomes = BTreeSet::new();
     for _ in 0..seconds / step {
         house.clock.advance(step);
         assert_eq!(cause(&fetch(&house.instance, sink, None, false).0), "ok");
+        let verb = json!({ "verb": "notices" }).to_string();
+        let answer = house.instance.act(&mut Recorder::default(), "*", &verb).unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        notices.extend(answer["notices"].as_array().unwrap().clone());
         for id in house.config["accounts"].as_object().unwrap().keys() {
             outcomes.insert(house.shown_account(id)["state"]["outcome"].as_str().unwrap().to_owned());
         }
     }
-    outcomes
+    (outcomes, notices)
 }
 
 fn log_ins(house: &House) -> u64 {
@@ -114,7 +124,8 @@ fn bad_password_for_everybody_for_ten_minutes_marks_nobody_and_heals_within_an_i
     }
     let before = log_ins(&house);
     let mut sink = Recorder::default();
-    let outcomes = pass_for(&house, 600, 20, &mut sink);
+    let (outcomes, told) = pass_for(&house, 600, 20, &mut sink);
+    assert!(told.is_empty(), "{told:#?}");
     assert!(
         outcomes.iter().all(|outcome| ["ok", "ok_more", "transient"].contains(&outcome.as_str())),
         "{outcomes:?}"
@@ -133,7 +144,8 @@ fn bad_password_for_everybody_for_ten_minutes_marks_nobody_and_heals_within_an_i
     assert_eq!(breaker("ipv6"), None, "by the other family others may still get in");
 
     house.pop.change(|script| script.faults.clear());
-    pass_for(&house, INTERVAL_S, 20, &mut sink);
+    let (_, told) = pass_for(&house, INTERVAL_S, 20, &mut sink);
+    assert!(told.is_empty(), "{told:#?}");
     for id in &ids {
         assert_eq!(house.shown_account(id)["state"]["outcome"], "ok", "{id}");
     }
@@ -159,7 +171,9 @@ fn one_that_is_refused_for_its_own_sake_is_told_and_stops_nobody_else() {
         assert_eq!(house.shown_account(id)["state"]["outcome"], "ok", "{id}");
     }
     assert!(!sink.lines.iter().any(|line| line.contains("event=breaker_open")));
-    pass_for(&house, 1200, 60, &mut sink);
+    let (_, told) = pass_for(&house, 1800, 60, &mut sink);
+    let users: BTreeSet<_> = told.iter().filter_map(|notice| notice["account"].as_str()).collect();
+    assert_eq!(users, BTreeSet::from(["a07"]), "{told:#?}");
     let shown = house.shown_account("a07");
     assert_eq!(shown["state"]["cause"], "consent.refused_by_server", "{shown}");
     let told = |event: &&multipop::model::Event| event.kind == EventKind::ConsentNeeded;

@@ -96,6 +96,9 @@ pub fn config(profile: Profile) -> ProviderConfig {
         initial_response: None,
         retr_is_final: None,
         login_delay_s: None,
+        keep_alive: None,
+        grant_idle_s: None,
+        client_secret_ends: Vec::new(),
         network: None,
         ca_file: None,
     }

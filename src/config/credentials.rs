@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::field::{Field, Members};
 use super::json::Read;
 use super::words;
+use crate::model::UnixTime;
 
 /// A certificate and the private key it belongs to, both PEM (RFC 7523; PROTOCOL.md A.10).
 #[derive(Debug, Clone, Serialize)]
@@ -73,4 +74,18 @@ pub(super) fn secret_files(members: &mut Members) -> Read<Vec<PathBuf>> {
         }
         (None, None) => Ok(Vec::new()),
     }
+}
+
+/// The day each secret ends, in the order of their files; a single one may stand without the list.
+pub(super) fn secret_ends(members: &mut Members, secrets: usize) -> Read<Vec<UnixTime>> {
+    let Some(field) = members.take("client_secret_expires_at") else {
+        return Ok(Vec::new());
+    };
+    let unfit =
+        field.fault(format!("expected at most one day for each client secret, of which there are {secrets}"));
+    let days = if field.is_text() { vec![field] } else { field.list()? };
+    if days.is_empty() || days.len() > secrets {
+        return Err(unfit);
+    }
+    days.iter().map(words::day).collect()
 }

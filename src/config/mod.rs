@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::model::{Account, AccountLimits, DeletePolicy, FirstFetch, Pipelining};
+use crate::model::{Account, AccountLimits, DeletePolicy, FirstFetch, Pipelining, UnixTime};
 
 mod account;
 mod act;
@@ -17,6 +17,7 @@ mod field;
 mod json;
 mod meant;
 mod network;
+mod notices;
 mod profile;
 mod provider;
 mod read;
@@ -28,6 +29,7 @@ pub use account::{AccountForm, to_json};
 pub use act::{Act, Wanted};
 pub use credentials::CertificateFiles;
 pub use network::{Network, Prefer, Proxy, ProxyKind, ProxyLogin};
+pub use notices::{Digest, NoticeRules};
 pub use profile::{Cloud, Profile};
 pub use provider::PERSONAL_TENANT;
 pub use read::Source;
@@ -60,6 +62,7 @@ pub struct Config {
     pub timeouts: Timeouts,
     pub defaults: AccountDefaults,
     pub owners: OwnerRights,
+    pub notices: NoticeRules,
     pub realms: BTreeMap<String, Realm>,
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `None`: the JSON has no member `accounts`, and configured accounts stay as they are in the store.
@@ -161,6 +164,8 @@ pub struct ProviderConfig {
     pub certificates: Vec<CertificateFiles>,
     /// Files that hold a secret each; the first is tried first.
     pub client_secret_files: Vec<PathBuf>,
+    /// When each secret ends, where the operator says so; in the same order.
+    pub client_secret_ends: Vec<UnixTime>,
     /// `post` or `basic` (how a secret is sent), or `private_key_jwt`.
     pub client_authentication: Option<String>,
     /// `PS256` or `RS256`.
@@ -180,6 +185,10 @@ pub struct ProviderConfig {
     pub initial_response: Option<bool>,
     pub retr_is_final: Option<bool>,
     pub login_delay_s: Option<u32>,
+    /// Renew grants that no visit uses.
+    pub keep_alive: Option<bool>,
+    /// So long a grant lives unused; 0: no such end is known.
+    pub grant_idle_s: Option<u32>,
     /// How its servers are reached; `None`: as all others are.
     pub network: Option<Network>,
     /// Trusted for this provider's HTTPS and POP3S besides the system's roots.

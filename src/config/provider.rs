@@ -13,6 +13,7 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
     let cloud = cloud(&mut members, profile)?;
     let client_id = words::line(&members.need("client_id", "the application's id at the provider")?)?;
     let redirect_uri = members.need("redirect_uri", "the URI registered at the provider, byte for byte")?;
+    let secrets = credentials::secret_files(&mut members)?;
     let provider = ProviderConfig {
         id: id.to_owned(),
         realm: match members.take("realm") {
@@ -31,7 +32,8 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         device_flow: word(&mut members, "device_flow", &["operator", "owners", "off"])?,
         app_scope: line(&mut members, "app_scope")?,
         certificates: credentials::certificates(&mut members)?,
-        client_secret_files: credentials::secret_files(&mut members)?,
+        client_secret_ends: credentials::secret_ends(&mut members, secrets.len())?,
+        client_secret_files: secrets,
         client_authentication: word(&mut members, "client_authentication", &AUTHENTICATIONS)?,
         assertion_algorithm: word(&mut members, "assertion_algorithm", &["PS256", "RS256"])?,
         redirect_uri: uri(&redirect_uri)?,
@@ -45,6 +47,8 @@ pub(super) fn read(id: &str, field: Field) -> Read<ProviderConfig> {
         initial_response: boolean(&mut members, "initial_response")?,
         retr_is_final: boolean(&mut members, "retr_is_final")?,
         login_delay_s: members.take("login_delay_s").map(|field| field.whole32(0..=86_400)).transpose()?,
+        keep_alive: boolean(&mut members, "keep_alive")?,
+        grant_idle_s: members.take("grant_idle_s").map(|field| field.whole32(0..=315_360_000)).transpose()?,
         network: members.take("network").map(network::network).transpose()?,
         ca_file: members.take("ca_file").map(|field| words::path(&field)).transpose()?,
         profile,

@@ -12,7 +12,7 @@ use super::field::Field;
 use super::json::{self, Fault, Read, Value};
 use super::meant::Frame;
 use super::verb::{self, Verb};
-use super::{Config, ProviderConfig, Realm, network, provider, sections, words};
+use super::{Config, ProviderConfig, Realm, network, notices, provider, sections, words};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, Actor, DEFAULT_REALM};
 
@@ -184,6 +184,7 @@ fn read(json: &str) -> Read<Config> {
         timeouts: sections::timeouts(members.take("timeouts"))?,
         defaults: sections::defaults(members.take("defaults"))?,
         owners: sections::owners(members.take("owners"), &providers)?,
+        notices: notices::read(members.take("notices"))?,
         realms,
         providers,
         accounts: None,

@@ -13,6 +13,10 @@ pub enum Verb {
     Erase(Whom),
     /// Everything the store holds about an owner.
     Export { owner: String },
+    /// What is to be sent now, to owners and to the operator.
+    Notices { limit: u32 },
+    /// These were sent.
+    NoticesDone { ids: Vec<String> },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -27,11 +31,15 @@ impl Verb {
             Verb::Providers => "providers",
             Verb::Erase(_) => "erase",
             Verb::Export { .. } => "export",
+            Verb::Notices { .. } => "notices",
+            Verb::NoticesDone { .. } => "notices_done",
         }
     }
 }
 
-const VERBS: [&str; 3] = ["providers", "erase", "export"];
+const VERBS: [&str; 5] = ["providers", "erase", "export", "notices", "notices_done"];
+const NOTICES: u32 = 100;
+const MOST_NOTICES: u32 = 1000;
 
 pub(super) fn read(text: &str) -> Read<Verb> {
     let root = Field { path: String::new(), node: json::parse(text)? };
@@ -39,6 +47,13 @@ pub(super) fn read(text: &str) -> Read<Verb> {
     let verb = match members.need("verb", &format!("one of {}", VERBS.join(", ")))?.word(&VERBS)? {
         "erase" => Verb::Erase(whom(&mut members)?),
         "export" => Verb::Export { owner: words::owner_name(&members.need("owner", "about whom")?)? },
+        "notices" => Verb::Notices {
+            limit: match members.take("limit") {
+                Some(field) => field.whole32(1..=MOST_NOTICES)?,
+                None => NOTICES,
+            },
+        },
+        "notices_done" => Verb::NoticesDone { ids: ids(members.need("ids", "the ids of what was sent")?)? },
         _ => Verb::Providers,
     };
     members.finish()?;
@@ -56,4 +71,13 @@ fn whom(members: &mut Members) -> Read<Whom> {
             .and_then(|field| words::owner_name(&field))
             .map(Whom::Owner),
     }
+}
+
+fn ids(field: Field) -> Read<Vec<String>> {
+    let too_many = field.fault(format!("expected at most {MOST_NOTICES} ids"));
+    let ids = field.list()?;
+    if ids.len() > MOST_NOTICES as usize {
+        return Err(too_many);
+    }
+    ids.iter().map(words::line).collect()
 }

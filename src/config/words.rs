@@ -244,7 +244,7 @@ pub(super) fn first_fetch(field: Field) -> Read<FirstFetch> {
     let wanted = field.fault("expected \"all\", \"new_only\" or {\"since\": \"YYYY-MM-DD\"}");
     let mut members = field.members().map_err(|_| wanted)?;
     let since = members.need("since", "the first day whose mail is fetched, YYYY-MM-DD")?;
-    let at = date(since.text()?).ok_or_else(|| since.fault("expected a day from 1970 on, as YYYY-MM-DD"))?;
+    let at = day(&since)?;
     members.finish()?;
     Ok(FirstFetch::Since(at))
 }
@@ -256,6 +256,10 @@ pub(super) fn pipelining(field: &Field) -> Read<Pipelining> {
         "probe" => Pipelining::Probe,
         _ => Pipelining::Auto,
     })
+}
+
+pub(super) fn day(field: &Field) -> Read<UnixTime> {
+    date(field.text()?).ok_or_else(|| field.fault("expected a day from 1970 on, as YYYY-MM-DD"))
 }
 
 /// Midnight UTC of `YYYY-MM-DD`.

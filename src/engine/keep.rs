@@ -36,7 +36,7 @@ async fn keep(call: &Call, id: String) -> Result<()> {
     let account = id.clone();
     let row = call.with_store(move |store| store.account(&account)).await?;
     let Some(row) = row else { return Ok(()) };
-    let kept = match row.account.enabled && row.account.provider().is_some() {
+    let kept = match row.account.enabled && is_kept(call, &row) {
         true => grant::access(call, &row).await.map(|_| ()),
         false => Ok(()),
     };
@@ -56,6 +56,12 @@ async fn keep(call: &Call, id: String) -> Result<()> {
         Err(e) if e.status == Status::Consent => tell_owner(call, row, e).await,
         _ => Ok(()),
     }
+}
+
+/// Not where the operator switched it off, which loses grants that no visit uses.
+fn is_kept(call: &Call, row: &AccountRow) -> bool {
+    let provider = row.account.provider();
+    provider.is_some_and(|id| call.provider(id).map_or(true, |provider| provider.keep_alive))
 }
 
 /// The grant is over although nobody collects: its owner hears it now and not when he misses his mail.

@@ -6,7 +6,7 @@ use super::visit::{Visit, Visited};
 use crate::error::{Error, Result, Status};
 use crate::model::{EventKind, Outcome, UnixTime};
 use crate::retry;
-use crate::store::AccountState;
+use crate::store::{AccountState, Needs};
 
 const DAY_S: u64 = 24 * 3600;
 /// Visits that ended in our own bug are repeated soon so often: a message that causes it is then set aside.
@@ -107,8 +107,13 @@ impl Visit {
 
     /// Once for each change, not once for each visit.
     async fn tell_people(&self, before: Option<Outcome>, outcome: Outcome, error: Option<&Error>) {
-        if before == Some(Outcome::ReauthUser) && !outcome.is_failure() && outcome != Outcome::Busy {
-            self.tell(EventKind::ConsentRestored, Some(outcome), None).await;
+        let over = match Needs::of(before) {
+            Some(Needs::User) => Some(EventKind::ConsentRestored),
+            Some(Needs::Operator) => Some(EventKind::Recovered),
+            _ => None,
+        };
+        if let Some(kind) = over.filter(|_| Needs::of(Some(outcome)) == Some(Needs::Nobody)) {
+            self.tell(kind, Some(outcome), None).await;
         }
         let is_shut = error.is_some_and(|error| error.cause == breaker::SHUT);
         if before == Some(outcome) || is_shut {
@@ -116,11 +121,7 @@ impl Visit {
         }
         let kind = match outcome {
             Outcome::ReauthUser => EventKind::ConsentNeeded,
-            Outcome::AdminAction
-            | Outcome::ConfigError
-            | Outcome::ProtocolError
-            | Outcome::MailboxPolicy
-            | Outcome::Bug => EventKind::OperatorNeeded,
+            _ if Needs::of(Some(outcome)) == Some(Needs::Operator) => EventKind::OperatorNeeded,
             Outcome::Transient if error.is_some_and(|error| error.retry_after_s > 0) => EventKind::Throttled,
             _ => return,
         };

@@ -9,6 +9,8 @@ use crate::config::Cloud;
 pub const AUTHORITY: &str = "{authority}";
 pub const TENANT: &str = "{tenant}";
 
+const DAY_S: u32 = 86_400;
+
 pub struct Defaults {
     /// Empty: no such thing at this provider.
     pub authority: &'static str,
@@ -31,6 +33,8 @@ pub struct Defaults {
     pub mechanism_unlisted: bool,
     pub retr_is_final: bool,
     pub login_delay_s: u32,
+    /// A grant that rests so long is over; 0: not known.
+    pub grant_idle_s: u32,
 }
 
 pub fn of(profile: Profile, cloud: Cloud) -> &'static Defaults {
@@ -93,6 +97,8 @@ static GOOGLE: Defaults = Defaults {
     mechanism_unlisted: false,
     retr_is_final: true,
     login_delay_s: 300,
+    // Six months (PROTOCOL.md C.2).
+    grant_idle_s: 180 * DAY_S,
 };
 
 // None of the next four publishes an issuer that is verified: it must be named where `openid` is asked for, and
@@ -153,6 +159,7 @@ const PLAIN: Defaults = Defaults {
     mechanism_unlisted: false,
     retr_is_final: false,
     login_delay_s: 0,
+    grant_idle_s: 0,
 };
 
 const ENTRA: Defaults = Defaults {
@@ -183,4 +190,6 @@ const ENTRA: Defaults = Defaults {
     mechanism_unlisted: true,
     retr_is_final: false,
     login_delay_s: 0,
+    // PROTOCOL.md A.8
+    grant_idle_s: 90 * DAY_S,
 };

@@ -66,6 +66,10 @@ pub struct Provider {
     pub retr_is_final: bool,
     /// Least seconds between two log-ins, where known before CAPA says so.
     pub login_delay_s: u32,
+    /// Grants that no visit uses are renewed weekly.
+    pub keep_alive: bool,
+    /// A grant that is not renewed for so long dies; 0: not known.
+    pub grant_idle_s: u32,
     /// Roots for this provider's HTTPS and POP3S besides the system's, DER.
     pub extra_roots: Vec<Vec<u8>>,
 }

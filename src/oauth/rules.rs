@@ -117,6 +117,8 @@ impl Provider {
             initial_response: config.initial_response.unwrap_or(false),
             retr_is_final: config.retr_is_final.unwrap_or(defaults.retr_is_final),
             login_delay_s: config.login_delay_s.unwrap_or(defaults.login_delay_s),
+            keep_alive: config.keep_alive.unwrap_or(true),
+            grant_idle_s: config.grant_idle_s.unwrap_or(defaults.grant_idle_s),
             extra_roots: loaded.extra_roots,
         })
     }

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Instance;
 use super::accounts::realm;
-use super::{erase, export};
+use super::{Instance, erase, export, notices, rights};
 use crate::config::{Config, OwnerRights, ProviderConfig, Verb, words};
 use crate::engine::call::Call;
 use crate::engine::line::Line;
@@ -21,6 +20,14 @@ impl Instance {
                 Verb::Providers => providers(&call, &who)?,
                 Verb::Erase(whom) => erase::erase(&call, &who, whom)?,
                 Verb::Export { owner } => export::export(&call, &who, owner)?,
+                Verb::Notices { limit } => {
+                    rights::operator(&who)?;
+                    notices::due(&call, *limit)?
+                }
+                Verb::NoticesDone { ids } => {
+                    rights::operator(&who)?;
+                    notices::done(&call, ids)?
+                }
             };
             answer["verb"] = json!(verb.name());
             Line::new("act").field("verb", verb.name()).field("actor", who.name()).info();

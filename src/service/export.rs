@@ -50,6 +50,8 @@ fn account(call: &Call, actor: &Actor, row: &AccountRow) -> Result<Value> {
     told["grants"] = json!(grants);
     told["password_stored"] = json!(store.password(id)?.is_some());
     told["consents"] = store.consents_of(id)?.iter().map(under_way).collect();
+    let notices = store.told_of(id)?.into_iter();
+    told["notices"] = notices.map(|(kind, at)| json!({ "kind": kind, "told_at": at })).collect();
     told["ledger"] = ledger(call, row)?;
     told["history"] = history(call, id)?;
     Ok(told)

@@ -22,6 +22,7 @@ pub mod consent;
 mod erase;
 mod export;
 pub mod fetch;
+mod notices;
 mod rights;
 
 /// One instance. Holds memory only between calls.

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 /// and a power cut only once a later full write returned: what is lost with them is one visit's time.
 /// Times of 0 in rows written mean the `now` of the call. An account that does not exist is `E_RIGHTS`, unless the
 /// answer has a word for it.
-pub trait Store: Erasure + History + Links + Send + Sync {
+pub trait Store: Erasure + History + Links + Notices + Send + Sync {
     // --- configuration and accounts ---
 
     /// Writes the accounts and realms of a configuration. Unchanged (same digest): writes and syncs nothing.
@@ -214,6 +214,7 @@ pub mod fault;
 mod history;
 pub mod lease;
 mod links;
+mod notices;
 mod password;
 mod records;
 mod schema;
@@ -223,6 +224,7 @@ pub mod sqlite;
 pub use erasure::Erasure;
 pub use history::*;
 pub use links::{Link, Links, Redeemed};
+pub use notices::{About, Idle, Incident, Needs, Notices, SERVER, TOLD_AGAIN_S, Told, Trouble};
 pub use password::{PasswordState, StoredPassword};
 pub use records::*;
 pub use seal::KeyRing;

@@ -300,6 +300,49 @@ const STEP_1: &str = "
         value  INTEGER NOT NULL,
         PRIMARY KEY (realm, name, label)
     ) WITHOUT ROWID;
+
+    -- How each account stands for whoever is to be told; who can help: 0 nobody need, 1 its user, 2 the operator, 3 time.
+    CREATE TABLE standings (
+        account      INTEGER PRIMARY KEY,
+        -- Of its tokens; a keyed digest of the mail server's name where there is none.
+        provider     TEXT NOT NULL,
+        needs        INTEGER NOT NULL DEFAULT 0,
+        cause        TEXT NOT NULL DEFAULT '',
+        since        INTEGER NOT NULL DEFAULT 0,
+        cause_since  INTEGER NOT NULL DEFAULT 0,
+        healed_at    INTEGER,
+        -- When its grant was last renewed; NULL: nothing that dies of idleness.
+        renewed_at   INTEGER
+    );
+    CREATE INDEX standings_needs ON standings (provider, cause, needs, cause_since) WHERE needs > 0;
+    CREATE INDEX standings_user ON standings (since, account) WHERE needs = 1;
+    CREATE INDEX standings_provider ON standings (provider);
+    CREATE INDEX standings_renewed ON standings (provider, renewed_at) WHERE renewed_at IS NOT NULL;
+    CREATE INDEX standings_healed ON standings (healed_at) WHERE healed_at IS NOT NULL;
+
+    -- One cause that hit many accounts of a provider within an hour; their users are not told before `held_until`.
+    CREATE TABLE incidents (
+        provider    TEXT NOT NULL,
+        cause       TEXT NOT NULL,
+        begun_at    INTEGER NOT NULL,
+        held_until  INTEGER NOT NULL,
+        ended_at    INTEGER,
+        PRIMARY KEY (provider, cause)
+    ) WITHOUT ROWID;
+
+    -- What was told, to whom: account 0 is the operator. `mark` is the occasion somebody is telling of until
+    -- `leased_until`, `told` the last one that was told.
+    CREATE TABLE notices (
+        row           INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind          TEXT NOT NULL,
+        account       INTEGER NOT NULL,
+        topic         TEXT NOT NULL,
+        mark          INTEGER NOT NULL,
+        leased_until  INTEGER NOT NULL,
+        told          INTEGER,
+        told_at       INTEGER,
+        UNIQUE (account, kind, topic)
+    );
 ";
 
 #[cfg(test)]

@@ -49,6 +49,10 @@ fn full(store: &dyn Store, id: &str, owner: &str) {
     store.trace_until(id, NOW + 60).unwrap();
     store.end_visit(&lease, &history::pass(NOW), &[history::line("C: CAPA")], &mut |_| ()).unwrap();
     store.release(&lease, true).unwrap();
+    let idle = Idle { provider: "microsoft".into(), from: 0, to: NOW, lasts_s: 0 };
+    let (row, renewed_at) = *store.idle_users_to_tell(&idle, NOW, 1000).unwrap().last().unwrap();
+    let about = About { kind: "consent_ends", account: row, topic: String::new(), mark: renewed_at };
+    assert!(store.lease_notices(&[about], NOW, 60).unwrap()[0].is_some());
 }
 
 /// Rows are moved between pages as they grow and go, and copies stay where they were; of a data key there is none.

@@ -70,7 +70,7 @@ impl Demo {
         let mut fetch = |expected: usize, says: &str| -> Done {
             console.say(says);
             let what = What { actor: stage::OWNER, account: Some(stage::ACCOUNT), deadline_s: 60, now: true };
-            let report = what.fetch(&mut instance, Maildir::new(address(&maildir)?), console)?;
+            let report = what.fetch(&mut instance, &mut Maildir::new(address(&maildir)?), console)?;
             match report.messages_taken == expected as u64 {
                 true => Ok(()),
                 false => Err(Trouble {

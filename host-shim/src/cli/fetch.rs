@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::console::{self, Console};
 use super::interrupt::Interrupt;
+use super::notices::Told;
 use super::outcome::{Trouble, exit_code};
 use super::progress::Progress;
 use super::state::Mailbox;
@@ -43,6 +44,11 @@ pub struct Fetch {
     /// End after so many seconds, tidily
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     deadline: u32,
+    /// Afterwards send what users and the operator are to be told, as the command notices does
+    #[arg(long, requires = "config")]
+    notices: bool,
+    #[command(flatten)]
+    told: Box<Told>,
 }
 
 impl Fetch {
@@ -60,14 +66,30 @@ impl Fetch {
         interrupt.cancels(instance.canceller())?;
         let what = What { actor: &self.actor, account, deadline_s: self.deadline, now };
         let done = match (&self.maildir, &self.lmtp) {
-            (Some(maildir), _) => what.fetch(&mut instance, Maildir::new(address(maildir)?), console),
+            (Some(maildir), _) => self.fetch(&what, &mut instance, Maildir::new(address(maildir)?), console),
             (None, Some(lmtp)) => {
                 let place = Place::parse(lmtp).map_err(|why| Trouble::here(why, "Correct --lmtp."))?;
-                what.fetch(&mut instance, Lmtp::new(place), console)
+                self.fetch(&what, &mut instance, Lmtp::new(place), console)
             }
             (None, None) => Err(Trouble::here("no sink", "Give --maildir or --lmtp.")),
         };
         done.map(|_| ())
+    }
+
+    /// What is to be told is told although the fetch failed: then most of all.
+    fn fetch<S: Sink>(
+        &self,
+        what: &What<'_>,
+        instance: &mut Instance,
+        mut sink: S,
+        console: &Console,
+    ) -> Result<Report, Trouble> {
+        let fetched = what.fetch(instance, &mut sink, console);
+        if self.notices {
+            let told = self.told.send(instance, Some(&mut sink), console);
+            return fetched.and_then(|report| told.map(|()| report));
+        }
+        fetched
     }
 }
 
@@ -93,7 +115,7 @@ impl What<'_> {
     pub fn fetch<S: Sink>(
         &self,
         instance: &mut Instance,
-        sink: S,
+        sink: &mut S,
         console: &Console,
     ) -> Result<Report, Trouble> {
         let mut sink = Listening { sink, stopped: None };
@@ -126,7 +148,7 @@ impl What<'_> {
     fn fetch_all<S: Sink>(
         &self,
         instance: &mut Instance,
-        sink: &mut Listening<S>,
+        sink: &mut Listening<'_, S>,
     ) -> Result<Fetched, Trouble> {
         let began = Instant::now();
         let all_s = if self.deadline_s == 0 { DEADLINE_S } else { self.deadline_s };
@@ -177,12 +199,12 @@ fn added(first: &Report, next: &Report) -> Report {
 }
 
 /// The sink, and why it stopped the call, which no report can say.
-struct Listening<S> {
-    sink: S,
+struct Listening<'s, S> {
+    sink: &'s mut S,
     stopped: Option<String>,
 }
 
-impl<S> Listening<S> {
+impl<S> Listening<'_, S> {
     fn hear<T>(&mut self, answer: Result<T, No>) -> Result<T, No> {
         if let Err(No::Stop(why)) = &answer {
             self.stopped.get_or_insert_with(|| why.clone());
@@ -191,7 +213,7 @@ impl<S> Listening<S> {
     }
 }
 
-impl<S: Sink> Sink for Listening<S> {
+impl<S: Sink> Sink for Listening<'_, S> {
     type Open = S::Open;
 
     fn offers(&self) -> bool {

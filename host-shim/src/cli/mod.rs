@@ -19,6 +19,7 @@ mod interrupt;
 mod key;
 mod landing;
 mod mock;
+mod notices;
 mod opened;
 mod outcome;
 mod personal;
@@ -92,6 +93,8 @@ enum Command {
     Trace(explain::Trace),
     /// All that is known of an account's collection, without names, addresses and secrets, to send to whoever helps
     SupportBundle(explain::SupportBundle),
+    /// Send users and the operator what they are to be told, or show it
+    Notices(notices::Notices),
 }
 
 pub fn run() -> ExitCode {
@@ -118,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::SupportBundle(command) => command.run(&cli.common, &console),
         Command::Export(command) => command.run(&cli.common, &console),
         Command::Erase(command) => command.run(&cli.common, &console),
+        Command::Notices(command) => command.run(&cli.common, &console),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

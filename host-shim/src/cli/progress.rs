@@ -63,7 +63,8 @@ impl HostEvents for Progress {
             | EventKind::ConsentRestored
             | EventKind::OperatorNeeded
             | EventKind::Throttled
-            | EventKind::SetAside => self.console.note(&sentence(&self.console, event)),
+            | EventKind::SetAside
+            | EventKind::Recovered => self.console.note(&sentence(&self.console, event)),
             EventKind::PassBegin | EventKind::PassEnd | EventKind::AccountBegin | EventKind::Other(_) => {}
         }
     }

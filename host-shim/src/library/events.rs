@@ -63,6 +63,7 @@ pub enum EventKind {
     OperatorNeeded,
     Throttled,
     SetAside,
+    Recovered,
     /// A newer library's.
     Other(u32),
 }
@@ -80,6 +81,7 @@ impl EventKind {
             abi::EVENT_OPERATOR_NEEDED => EventKind::OperatorNeeded,
             abi::EVENT_THROTTLED => EventKind::Throttled,
             abi::EVENT_SET_ASIDE => EventKind::SetAside,
+            abi::EVENT_RECOVERED => EventKind::Recovered,
             other => EventKind::Other(other),
         }
     }
@@ -96,6 +98,7 @@ impl EventKind {
             EventKind::OperatorNeeded => "operator_needed",
             EventKind::Throttled => "throttled",
             EventKind::SetAside => "set_aside",
+            EventKind::Recovered => "recovered",
             EventKind::Other(_) => "other",
         }
     }

@@ -57,6 +57,8 @@ pub const EVENT_CONSENT_RESTORED: u32 = 7;
 pub const EVENT_OPERATOR_NEEDED: u32 = 8;
 pub const EVENT_THROTTLED: u32 = 9;
 pub const EVENT_SET_ASIDE: u32 = 10;
+/// Since 1.2.
+pub const EVENT_RECOVERED: u32 = 11;
 
 /// Ask which account to sign in with, even where one is signed in already.
 pub const AUTHORIZE_CHOOSE_ACCOUNT: u32 = 1;

@@ -30,7 +30,8 @@ impl Effort {
 }
 
 /// What leads to an account, or lets somebody write: gone with its key.
-const AT_ONCE: [&str; 6] = ["leases", "grants", "consents", "links", "passes", "traces"];
+const AT_ONCE: [&str; 8] =
+    ["leases", "grants", "consents", "links", "passes", "traces", "standings", "notices"];
 
 /// What may be much, and its key; gone piece by piece.
 const PIECEMEAL: [(&str, &str); 4] = [

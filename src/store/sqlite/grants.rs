@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::accounts::IDS;
 use super::keys::Keys;
-use super::{accounts, natural, sql};
+use super::{accounts, natural, notices, sql};
 use crate::error::{Error, Result};
 use crate::model::{Identity, KEEP_GRANT_S, UnixTime};
 use crate::secret::Secret;
@@ -59,6 +59,9 @@ pub(super) fn put(
             ON CONFLICT DO UPDATE SET version = excluded.version, sealed = excluded.sealed, keep_at = excluded.keep_at",
     )?
     .execute(params![row, number(which), sql(version + 1), sealed, keep_at(which, grant).map(sql)])?;
+    if which == GrantSlot::Active {
+        notices::renewed(db, row, &grant.provider, last_renewed(grant))?;
+    }
     Ok(Some(version + 1))
 }
 
@@ -68,6 +71,9 @@ pub(super) fn empty(db: &Connection, row: i64, which: GrantSlot) -> Result<()> {
             WHERE account = ? AND slot = ? AND sealed IS NOT NULL",
     )?
     .execute(params![row, number(which)])?;
+    if which == GrantSlot::Active {
+        notices::grant_gone(db, row)?;
+    }
     Ok(())
 }
 
@@ -93,8 +99,13 @@ pub(super) fn confirm(db: &Connection, keys: &Keys, account: &str, expected_pend
 
 /// Idle grants die at the provider, after 90 days at Microsoft (PROTOCOL.md A.8).
 fn keep_at(which: GrantSlot, grant: &Grant) -> Option<UnixTime> {
-    let living = which == GrantSlot::Active && grant.refresh_token.is_some() && !grant.dead;
-    living.then(|| grant.refreshed_at.max(grant.obtained_at) + KEEP_GRANT_S)
+    last_renewed(grant).filter(|_| which == GrantSlot::Active).map(|at| at + KEEP_GRANT_S)
+}
+
+/// `None`: it has nothing that dies of idleness.
+fn last_renewed(grant: &Grant) -> Option<UnixTime> {
+    let living = grant.refresh_token.is_some() && !grant.dead;
+    living.then(|| grant.refreshed_at.max(grant.obtained_at))
 }
 
 pub(super) fn to_keep(

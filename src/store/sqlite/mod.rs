@@ -30,6 +30,7 @@ mod leases;
 mod ledger;
 mod ledger_rows;
 mod links;
+mod notices;
 mod passwords;
 mod promises;
 mod revocations;

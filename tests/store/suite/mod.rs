@@ -17,6 +17,7 @@ pub mod history;
 pub mod leases;
 pub mod ledger;
 pub mod links;
+pub mod notices;
 pub mod passwords;
 
 pub type Open<'a> = &'a dyn Fn() -> Arc<dyn Store>;
@@ -89,6 +90,13 @@ macro_rules! every_promise {
                 i11_a_wrong_owner_or_token_uses_nothing_up
                 a_link_ends_with_its_time_or_the_next_one
                 a_link_is_void_once_its_account_is_another;
+            notices:
+                a_standing_follows_every_change_of_state
+                the_most_within_any_hour_is_counted
+                an_incident_is_begun_once_and_holds_its_users
+                a_notice_is_told_by_one_and_an_owner_hears_once_a_day
+                idle_grants_are_found_by_their_last_renewal
+                removal_forgets_what_was_told;
             leases:
                 a_lease_is_held_once
                 a_lease_given_back_writes_nothing_more

@@ -35,6 +35,10 @@ pub struct Settings {
     /// The scope answered in place of the one asked for.
     pub scope: Option<String>,
     pub omit_refresh_token: bool,
+    /// A refresh token that rests so long is dead.
+    pub refresh_idle: Option<Duration>,
+    /// The time it rests by: nothing passes but what is set here.
+    pub elapsed: Duration,
     /// A refresh token comes only with `prompt=consent`, as at Google.
     pub refresh_needs_prompt: bool,
     pub token_type: String,
@@ -75,6 +79,8 @@ impl Settings {
             omit_scope: false,
             scope: None,
             omit_refresh_token: false,
+            refresh_idle: None,
+            elapsed: Duration::ZERO,
             refresh_needs_prompt: false,
             token_type: "Bearer".to_owned(),
             token_length: 0,

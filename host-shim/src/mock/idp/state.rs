@@ -1,6 +1,7 @@
 //! What the provider remembers: codes, and families of refresh tokens (RFC 9700 §4.14.2).
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use super::super::TokenTable;
 use super::device::Codes;
@@ -44,6 +45,8 @@ pub(super) struct State {
 struct Refresh {
     family: usize,
     used: bool,
+    /// When it was given, or last shown.
+    at: Duration,
 }
 
 struct Family {
@@ -108,12 +111,17 @@ impl State {
         &mut self,
         token: &str,
         client: &str,
-        rotation: Rotation,
+        settings: &Settings,
         tokens: &TokenTable,
     ) -> Shown<(usize, Grant)> {
+        let rotation = settings.rotation;
         let Some(entry) = self.refresh.get_mut(token) else {
             return Shown::Unknown;
         };
+        if settings.refresh_idle.is_some_and(|idle| settings.elapsed.saturating_sub(entry.at) >= idle) {
+            return Shown::Dead;
+        }
+        entry.at = settings.elapsed;
         let family = entry.family;
         let spent = matches!(rotation, Rotation::Rotates | Rotation::Strict);
         if entry.used && spent {
@@ -131,10 +139,10 @@ impl State {
     }
 
     /// A new refresh token of a family.
-    pub fn new_refresh(&mut self, journal: &Journal, family: usize) -> String {
+    pub fn new_refresh(&mut self, journal: &Journal, settings: &Settings, family: usize) -> String {
         let token = random("rt-");
         journal.issued(&token);
-        self.refresh.insert(token.clone(), Refresh { family, used: false });
+        self.refresh.insert(token.clone(), Refresh { family, used: false, at: settings.elapsed });
         token
     }
 

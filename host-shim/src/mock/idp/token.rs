@@ -213,7 +213,7 @@ fn by_code(
     let scope = form.get("scope").unwrap_or(&code.grant.scope).to_owned();
     let access = state.new_access(&shared.journal, settings, &shared.tokens, family, &scope);
     let refresh = (code.grant.offline && !settings.omit_refresh_token)
-        .then(|| state.new_refresh(&shared.journal, family));
+        .then(|| state.new_refresh(&shared.journal, settings, family));
     drop(state);
     let id = issue_id_token(shared, settings, &code.grant);
     Ok(answer(settings, &scope, access, refresh, id))
@@ -231,8 +231,8 @@ fn by_device_code(
     let grant = state.devices.redeem(&shared.journal, shown, client, entra)?;
     let family = state.begin(shown, grant.clone());
     let access = state.new_access(&shared.journal, settings, &shared.tokens, family, &grant.scope);
-    let refresh =
-        (grant.offline && !settings.omit_refresh_token).then(|| state.new_refresh(&shared.journal, family));
+    let refresh = (grant.offline && !settings.omit_refresh_token)
+        .then(|| state.new_refresh(&shared.journal, settings, family));
     drop(state);
     let id = issue_id_token(shared, settings, &grant);
     Ok(answer(settings, &grant.scope, access, refresh, id))
@@ -268,7 +268,7 @@ fn of_application(
 fn by_refresh(shared: &Shared, settings: &Settings, form: &Form, client: &str) -> Result<Value, OAuthError> {
     let shown = form.get("refresh_token").ok_or_else(|| OAuthError::new("invalid_request"))?;
     let mut state = shared.state.lock();
-    let (family, grant) = match state.refresh(shown, client, settings.rotation, &shared.tokens) {
+    let (family, grant) = match state.refresh(shown, client, settings, &shared.tokens) {
         Shown::Good(good) => good,
         Shown::Dead | Shown::Unknown if settings.entra_tenant.is_some() => {
             return Err(OAuthError::aadsts(50_173));
@@ -280,7 +280,7 @@ fn by_refresh(shared: &Shared, settings: &Settings, form: &Form, client: &str) -
     let scope = form.get("scope").unwrap_or(&grant.scope).to_owned();
     let access = state.new_access(&shared.journal, settings, &shared.tokens, family, &scope);
     let rotates = settings.rotation != Rotation::None && !settings.omit_refresh_token;
-    let refresh = rotates.then(|| state.new_refresh(&shared.journal, family));
+    let refresh = rotates.then(|| state.new_refresh(&shared.journal, settings, family));
     drop(state);
     // OIDC Core §12.2: an id_token of a refresh carries no nonce.
     let id = issue_id_token(shared, settings, &Grant { nonce: None, ..grant });
