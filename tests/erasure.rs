@@ -149,7 +149,8 @@ fn nothing_of_a_person_stands_in_any_file() {
     let signed = world(Script::dovecot(), |_| {});
     connect(&signed);
     signed.house.fill(12, 3000, 1);
-    let mut sink = Recorder::batching();
+    signed.house.act(ID, json!({ "verb": "trace", "minutes": 5 })).unwrap();
+    let mut sink = Recorder::batching().saying(&format!("250 delivered to {OWNER}"));
     let mut seen = 0;
     // One is refused, so that its UIDL and the reason are kept.
     sink.on_end = Some(Box::new(move |_| {
@@ -283,6 +284,7 @@ fn an_export_holds_everything_but_secrets() {
         move |message| if message.uidl == refused { Answer::Refuse } else { Answer::Go }
     }));
     let request = FetchRequest { actor: OPERATOR, account: Some(ID), deadline_s: 60, now: true };
+    signed.house.act(ID, json!({ "verb": "trace", "minutes": 5 })).unwrap();
     signed.house.instance.fetch_once(&mut sink, &request).0.unwrap();
     signed_in(&signed);
 
@@ -299,6 +301,12 @@ fn an_export_holds_everything_but_secrets() {
     let refused = messages.iter().find(|message| message["state"] == "refused").unwrap();
     assert_eq!(refused["uidl"], String::from_utf8_lossy(&uidls[1]).as_ref());
     assert_eq!(account["ledger"]["listing"]["count"], 3);
+    let history = &account["history"];
+    assert_eq!((&history["passes"][0]["taken"], &history["passes"][0]["refused"]), (&json!(2), &json!(1)));
+    let steps: Vec<&Value> =
+        history["happenings"].as_array().unwrap().iter().map(|one| &one["what"]).collect();
+    assert_eq!(steps.iter().filter(|what| **what == "taken").count(), 2, "{steps:?}");
+    assert!(history["trace"].to_string().contains("C: QUIT"));
     let grant = &account["grants"][0];
     assert_eq!((&grant["slot"], &grant["refresh_token_stored"]), (&json!("active"), &json!(true)));
     let subject = idp::User::named(USER).sub;
