@@ -25,6 +25,7 @@ pub mod offer;
 pub mod outcome;
 pub mod pass;
 mod password;
+mod piece;
 pub mod policy;
 pub mod pump;
 pub mod received;

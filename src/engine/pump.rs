@@ -12,12 +12,11 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::piece::{PIECE_BYTES, Spare};
 use super::tickets::Tickets;
 use crate::error::{Error, Result, Status};
 use crate::model::{Event, Message, Reply};
 
-/// Bytes of one piece at the most.
-pub const PIECE_BYTES: usize = 64 * 1024;
 /// Steps that may wait for the calling thread.
 const CHANNEL_STEPS: usize = 256;
 
@@ -84,6 +83,7 @@ pub(super) struct Shared {
     pub log_level: log::LevelFilter,
     pool: Arc<Semaphore>,
     pool_bytes: usize,
+    pub spare: Spare,
     has_offer: bool,
     has_flush: bool,
 }
@@ -108,6 +108,7 @@ pub fn run<T: Send>(
             log_level: host.log_level(),
             pool: Arc::new(Semaphore::new(pool_bytes)),
             pool_bytes,
+            spare: Spare::default(),
             has_offer: host.has_offer(),
             has_flush: host.has_flush(),
         }),
@@ -223,6 +224,11 @@ impl Pump {
         Ok(Ticket { id, pump: self.clone(), state, verdict: Some(verdict), ended: false })
     }
 
+    /// Whole pieces to fill.
+    pub(super) fn spare(&self) -> &Spare {
+        &self.shared.spare
+    }
+
     pub async fn flush(&self) -> Result<Reply> {
         let (answer, wait) = oneshot::channel();
         self.send(Step::Flush(answer)).await?;
@@ -275,7 +281,7 @@ impl Ticket {
         if self.is_decided() || piece.is_empty() {
             return Ok(());
         }
-        let size = piece.len().min(self.pump.shared.pool_bytes) as u32;
+        let size = piece.capacity().min(self.pump.shared.pool_bytes) as u32;
         let permit = self.pump.shared.pool.clone().acquire_many_owned(size).await.map_err(|_| closed())?;
         self.pump.send(Step::Data(self.id, piece, permit)).await
     }

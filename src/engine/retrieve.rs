@@ -15,7 +15,8 @@ use super::keys::Known;
 use super::line::Line;
 use super::login::Connection;
 use super::mailbox::Mailbox;
-use super::pump::{PIECE_BYTES, Ticket};
+use super::piece::Filling;
+use super::pump::Ticket;
 use super::settle::Pending;
 use crate::error::{Error, Result, Status};
 use crate::model::{Answer, Reply, RowState};
@@ -151,7 +152,7 @@ impl Mailbox<'_> {
     async fn receive(&mut self, fetch: Fetch, mut ticket: Option<Ticket>, place: Place) -> Result<bool> {
         let max = self.visit.row.account.limits.max_message_bytes;
         self.header = Header::default();
-        let mut piece: Vec<u8> = Vec::new();
+        let mut filling = Filling::default();
         let mut octets = 0u64;
         loop {
             match self.connection.wire.step()? {
@@ -175,13 +176,9 @@ impl Mailbox<'_> {
                     let Some(ticket) = &ticket else { continue };
                     let mut rest = bytes;
                     while !rest.is_empty() {
-                        let room = PIECE_BYTES - piece.len();
-                        let (now, later) = rest.split_at(rest.len().min(room));
-                        piece.extend_from_slice(now);
-                        rest = later;
-                        if piece.len() == PIECE_BYTES {
-                            let full = std::mem::take(&mut piece);
-                            hand_over(&self.connection.deadline, ticket, full).await?;
+                        rest = filling.push(rest, self.visit.call.pump.spare());
+                        if filling.is_full() {
+                            hand_over(&self.connection.deadline, ticket, filling.take_full()).await?;
                         }
                     }
                 }
@@ -207,7 +204,8 @@ impl Mailbox<'_> {
             self.severed = true;
             return Ok(true);
         }
-        hand_over(&self.connection.deadline, &ticket, piece).await?;
+        let last = filling.take_last(self.visit.call.pump.spare());
+        hand_over(&self.connection.deadline, &ticket, last).await?;
         if self.visit.lease_lost() {
             ticket.abort().await?;
             return Err(fault::lease_lost());

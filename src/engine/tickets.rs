@@ -43,16 +43,10 @@ impl<'a> Tickets<'a> {
                 let _ = answer.send(reply);
             }
             Step::Begin(id, message, state, answer) => self.begin(id, &message, state, answer),
-            Step::Data(id, piece, _room) => {
-                let Some(open) = self.open.get(&id) else {
-                    return;
-                };
-                let reply = if self.stopped() { stop() } else { self.host.data(open.cookie, &piece) };
-                if reply.answer != Answer::Go {
-                    self.note_stop(&reply);
-                    self.host.abort(self.open[&id].cookie);
-                    self.decide(id, reply, true);
-                }
+            Step::Data(id, piece, room) => {
+                self.data(id, &piece);
+                self.shared.spare.give_back(piece);
+                drop(room);
             }
             Step::End(id) => {
                 let Some(open) = self.open.get(&id) else {
@@ -74,6 +68,19 @@ impl<'a> Tickets<'a> {
                 self.note_stop(&reply);
                 let _ = answer.send(reply);
             }
+        }
+    }
+
+    fn data(&mut self, id: u64, piece: &[u8]) {
+        let Some(open) = self.open.get(&id) else {
+            return;
+        };
+        let cookie = open.cookie;
+        let reply = if self.stopped() { stop() } else { self.host.data(cookie, piece) };
+        if reply.answer != Answer::Go {
+            self.note_stop(&reply);
+            self.host.abort(cookie);
+            self.decide(id, reply, true);
         }
     }
 

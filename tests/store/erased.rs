@@ -111,6 +111,29 @@ fn a_token_that_was_given_back_stands_nowhere() {
     assert_eq!((count(&path, "revocations"), count(&path, "erasures")), (0, 0));
 }
 
+/// One that was damaged costs only itself, and no longer than its week.
+#[test]
+fn i15_a_revocation_that_does_not_open_holds_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    let store = open(&path);
+    let takes_back = |_: &str| Some(TakesBack { issuer: "https://login.example".into(), endpoint: None });
+    for owner in ["alice", "bob"] {
+        full(&*store, &format!("{owner}@contoso.example"), owner);
+        store.erase(&Whose::Owner(owner.into()), &takes_back, NOW).unwrap();
+    }
+    beside(&path)
+        .execute("UPDATE revocations SET sealed = zeroblob(length(sealed)) WHERE number = 1", [])
+        .unwrap();
+    let taken = store.take_revocations(NOW, 9).unwrap();
+    assert_eq!(taken.iter().map(|one| one.number).collect::<Vec<_>>(), [2]);
+    store.end_revocation(2).unwrap();
+    assert!(store.take_revocations(NOW + 6 * 86_400, 9).unwrap().is_empty());
+    assert_eq!(count(&path, "revocations"), 1);
+    assert!(store.take_revocations(NOW + 7 * 86_400, 9).unwrap().is_empty());
+    assert_eq!(count(&path, "revocations"), 0);
+}
+
 #[test]
 fn what_a_reader_holds_up_is_erased_by_a_later_opening() {
     let directory = tempfile::tempdir().unwrap();

@@ -43,22 +43,28 @@ pub(super) fn take(db: &Connection, keys: &Keys, now: UnixTime, limit: u32) -> R
                 (SELECT data_key FROM data_keys WHERE slot = revocations.slot)",
     )?;
     let mut rows = statement.query(params![sql(now + TAKEN_S), sql(now), limit])?;
-    let mut taken = Vec::new();
+    let (mut taken, mut over) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (sealed, data_key): (Vec<u8>, Vec<u8>) = (row.get(3)?, row.get(5)?);
-        let clear = keys.unwrap(row.get(4)?, &data_key)?.open(COLUMN, b"", &sealed)?;
-        let clear: Clear =
-            serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a revocation does not parse"))?;
-        let to = TakesBack { issuer: clear.issuer, endpoint: clear.endpoint };
-        let refresh_token = Secret::new(clear.refresh_token);
-        taken.push(Revocation {
-            number: row.get(0)?,
-            token: ToRevoke { provider: clear.provider, to, refresh_token },
-            attempts: row.get(1)?,
-            until: natural(row.get(2)?),
-        });
+        let (number, until) = (row.get(0)?, natural(row.get(2)?));
+        match open(keys, row.get(4)?, &row.get::<_, Vec<u8>>(5)?, &row.get::<_, Vec<u8>>(3)?) {
+            Ok(token) => taken.push(Revocation { number, token, attempts: row.get(1)?, until }),
+            // Damaged, or sealed with a key that is not at hand: the others do not wait for it, and it has its week.
+            Err(_) if until <= now => over.push(number),
+            Err(_) => {}
+        }
+    }
+    for number in over {
+        end(db, number)?;
     }
     Ok(taken)
+}
+
+fn open(keys: &Keys, number: [u8; 16], data_key: &[u8], sealed: &[u8]) -> Result<ToRevoke> {
+    let clear = keys.unwrap(number, data_key)?.open(COLUMN, b"", sealed)?;
+    let clear: Clear =
+        serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a revocation does not parse"))?;
+    let to = TakesBack { issuer: clear.issuer, endpoint: clear.endpoint };
+    Ok(ToRevoke { provider: clear.provider, to, refresh_token: Secret::new(clear.refresh_token) })
 }
 
 pub(super) fn next(db: &Connection) -> Result<Option<UnixTime>> {
