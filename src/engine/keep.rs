@@ -72,10 +72,14 @@ async fn tell_owner(call: &Call, row: AccountRow, error: Error) -> Result<()> {
     let (account, now, shown) = (row.known(), call.now(), error.clone());
     call.with_store(move |store| {
         store.update_state_of(&account, &mut |state| {
-            outcome::settle(state, Outcome::ReauthUser, Some(&shown), now)
+            outcome::settle(state, Outcome::ReauthUser, Some(&shown), now);
+            state.called.user = true;
         })
     })
     .await?;
+    if row.state.called.user {
+        return Ok(());
+    }
     let outcome = Some(Outcome::ReauthUser);
     let event = events::of(&row.account, EventKind::ConsentNeeded, outcome, Some(&error));
     call.pump.event(Event { retry_after_s: 0, ..event }).await;

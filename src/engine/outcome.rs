@@ -6,7 +6,7 @@ use super::visit::{Visit, Visited};
 use crate::error::{Error, Result, Status};
 use crate::model::{EventKind, Outcome, UnixTime};
 use crate::retry;
-use crate::store::{AccountState, Needs};
+use crate::store::{AccountState, Called, Needs};
 
 const DAY_S: u64 = 24 * 3600;
 /// Visits that ended in our own bug are repeated soon so often: a message that causes it is then set aside.
@@ -20,7 +20,12 @@ impl Visit {
         let mut state = self.row.state.clone();
         self.learn(&mut state);
         self.count_refusals(&mut state, error.as_ref(), now);
-        settle(&mut state, outcome, error.as_ref(), now);
+        if outcome == Outcome::OkMore && !self.logged_in() {
+            cut_off(&mut state, now);
+        } else {
+            settle(&mut state, outcome, error.as_ref(), now);
+        }
+        let told = whom_to_tell(&mut state.called, before, outcome, error.as_ref(), self.logged_in());
         self.schedule(&mut state, outcome, error.as_ref(), now)?;
         state.taken_total += self.counts.messages_done;
         state.bytes_total += self.counts.bytes_done;
@@ -42,7 +47,10 @@ impl Visit {
         }
         self.report(outcome, error.as_ref());
         self.row.state = state;
-        self.tell_people(before, outcome, error.as_ref()).await;
+        for kind in told {
+            let error = error.as_ref().filter(|_| !is_over(kind));
+            self.tell(kind, Some(outcome), error).await;
+        }
         self.tell(EventKind::AccountEnd, Some(outcome), error.as_ref()).await;
         Ok(Visited { outcome, error, counts: self.counts })
     }
@@ -104,28 +112,61 @@ impl Visit {
             }
         }
     }
+}
 
-    /// Once for each change, not once for each visit.
-    async fn tell_people(&self, before: Option<Outcome>, outcome: Outcome, error: Option<&Error>) {
-        let over = match Needs::of(before) {
-            Some(Needs::User) => Some(EventKind::ConsentRestored),
-            Some(Needs::Operator) => Some(EventKind::Recovered),
-            _ => None,
-        };
-        if let Some(kind) = over.filter(|_| Needs::of(Some(outcome)) == Some(Needs::Nobody)) {
-            self.tell(kind, Some(outcome), None).await;
+/// Once for each time somebody is needed, and once when it is over, whatever came in between.
+fn whom_to_tell(
+    called: &mut Called,
+    before: Option<Outcome>,
+    outcome: Outcome,
+    error: Option<&Error>,
+    logged_in: bool,
+) -> Vec<EventKind> {
+    let mut kinds = Vec::new();
+    if error.is_some_and(|error| error.cause == breaker::SHUT) {
+        return kinds;
+    }
+    match Needs::of(Some(outcome)) {
+        Some(Needs::Nobody) if outcome == Outcome::Ok || logged_in => {
+            if called.user {
+                kinds.push(EventKind::ConsentRestored);
+            }
+            if called.operator.is_some() {
+                kinds.push(EventKind::Recovered);
+            }
+            *called = Called::default();
         }
-        let is_shut = error.is_some_and(|error| error.cause == breaker::SHUT);
-        if before == Some(outcome) || is_shut {
-            return;
+        Some(Needs::User) if !called.user => {
+            called.user = true;
+            kinds.push(EventKind::ConsentNeeded);
         }
-        let kind = match outcome {
-            Outcome::ReauthUser => EventKind::ConsentNeeded,
-            _ if Needs::of(Some(outcome)) == Some(Needs::Operator) => EventKind::OperatorNeeded,
-            Outcome::Transient if error.is_some_and(|error| error.retry_after_s > 0) => EventKind::Throttled,
-            _ => return,
-        };
-        self.tell(kind, Some(outcome), error).await;
+        Some(Needs::Operator) if called.operator != Some(outcome) => {
+            called.operator = Some(outcome);
+            kinds.push(EventKind::OperatorNeeded);
+        }
+        Some(Needs::Time) if outcome == Outcome::Transient && before != Some(outcome) => {
+            if error.is_some_and(|error| error.retry_after_s > 0) {
+                kinds.push(EventKind::Throttled);
+            }
+        }
+        _ => {}
+    }
+    kinds
+}
+
+fn is_over(kind: EventKind) -> bool {
+    matches!(kind, EventKind::ConsentRestored | EventKind::Recovered)
+}
+
+/// Before it was let in: nothing new is known of it, neither that it fails nor that it works.
+fn cut_off(state: &mut AccountState, now: UnixTime) {
+    state.last_try = Some(now);
+    state.progress = None;
+    if state.outcome.is_none_or(|before| !before.is_failure()) {
+        if state.outcome != Some(Outcome::OkMore) {
+            state.since = now;
+        }
+        state.outcome = Some(Outcome::OkMore);
     }
 }
 

@@ -245,6 +245,7 @@ impl Pass {
                     state.for_user = shown.for_user().to_owned();
                     state.for_operator = shown.for_operator().to_owned();
                     state.last_try = Some(now);
+                    state.called.operator = Some(Outcome::Bug);
                     state.failures += 1;
                     // Soon again: if a message is the cause it is told apart, and then set aside.
                     let wait = retry::wait_s(Outcome::Transient, state.failures, 0, 0.5);
@@ -256,7 +257,7 @@ impl Pass {
         // The session can tell nobody any more. Removed meanwhile, the account is nobody's.
         if let Some(row) = before {
             let bug = Some(Outcome::Bug);
-            if row.state.outcome != bug {
+            if row.state.called.operator != bug {
                 self.call
                     .pump
                     .event(events::of(&row.account, EventKind::OperatorNeeded, bug, Some(&error)))

@@ -123,6 +123,7 @@ pub struct AccountState {
     /// The claims a re-authorisation must carry.
     pub claims: Option<String>,
     pub progress: Option<Progress>,
+    pub called: Called,
     /// The last sign-in, where it failed or waits for the owner, and none has worked since.
     pub failed_sign_in: Option<FailedSignIn>,
     /// The identity that binds this account from its first authorisation on.
@@ -144,6 +145,15 @@ pub struct AccountState {
     pub password: PasswordState,
     pub taken_total: u64,
     pub bytes_total: u64,
+}
+
+/// Whom events called for an account, and did not tell yet that it is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Called {
+    pub user: bool,
+    /// For what.
+    pub operator: Option<Outcome>,
 }
 
 /// What a sign-in was told in place of a grant that works.

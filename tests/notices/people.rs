@@ -1,8 +1,10 @@
 //! Users hear once, soon enough and in their own words; whoever sends, sends it once.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use multipop::model::{EventKind, Outcome};
+use multipop::model::{Event, EventKind, Outcome};
 use multipop::oauth::table::{self, Class};
 use multipop_host::mock::pop3::{At, Fault, Script, Verb, What};
 use serde_json::json;
@@ -235,6 +237,64 @@ fn what_the_operator_is_needed_for_is_told_by_event_when_it_begins_and_when_it_i
         house.clock.advance(DAY);
     }
     assert_eq!(events, [vec![], vec![EventKind::OperatorNeeded], vec![], vec![EventKind::Recovered], vec![]]);
+}
+
+/// What kinds of event each visit brought, of those that call somebody or say that it is over.
+fn calls(house: &House, clients: impl IntoIterator<Item = Option<&'static str>>) -> Vec<Vec<EventKind>> {
+    let told = [
+        EventKind::OperatorNeeded,
+        EventKind::Recovered,
+        EventKind::ConsentNeeded,
+        EventKind::ConsentRestored,
+    ];
+    let mut visits = Vec::new();
+    for words in clients {
+        let fault = words.map(|words| Fault::new(At::Verb(Verb::AuthData), What::Err(words.to_owned())));
+        house.pop.change(|script| script.faults = fault.into_iter().collect());
+        let mut sink = Recorder::default();
+        let _ = house.fetch(&mut sink);
+        visits.push(sink.kinds().into_iter().filter(|kind| told.contains(kind)).collect());
+        house.clock.advance(DAY);
+    }
+    visits
+}
+
+#[test]
+fn what_time_heals_in_between_neither_ends_a_call_nor_repeats_it() {
+    let house = House::new(Script::dovecot());
+    let (perm, temp) = (Some("[SYS/PERM] somebody must act"), Some("[SYS/TEMP] later"));
+    let needed = vec![EventKind::OperatorNeeded];
+    let over = vec![EventKind::Recovered];
+    let seen = calls(&house, [None, perm, temp, perm, temp, None, temp, None]);
+    assert_eq!(seen, [vec![], needed, vec![], vec![], vec![], over, vec![], vec![]]);
+}
+
+#[test]
+fn a_visit_cut_off_before_it_was_let_in_says_nothing() {
+    let house = House::new(Script::dovecot());
+    let perm = Some("[SYS/PERM] somebody must act");
+    assert_eq!(calls(&house, [perm]), [[EventKind::OperatorNeeded]]);
+    let before = house.shown();
+    let stall = Fault::new(At::Verb(Verb::AuthData), What::Stall(Duration::from_secs(60)));
+    house.pop.change(|script| script.faults = vec![stall]);
+    let cancel = house.instance.cancel_flag();
+    let begun = move |event: &Event| {
+        if event.kind == EventKind::AccountBegin {
+            cancel.store(true, Ordering::Release);
+        }
+    };
+    let mut sink = Recorder::default();
+    sink.on_event = Some(Box::new(begun));
+    let _ = house.fetch(&mut sink);
+    let ended = sink.events.iter().find(|event| event.kind == EventKind::AccountEnd).unwrap();
+    assert_eq!(ended.outcome, Some(Outcome::OkMore), "{ended:?}");
+    assert!(!sink.kinds().contains(&EventKind::Recovered), "{:?}", sink.kinds());
+    let shown = house.shown();
+    for member in ["outcome", "cause", "last_ok"] {
+        assert_eq!(shown["state"][member], before["state"][member], "{member}");
+    }
+    house.clock.advance(DAY);
+    assert_eq!(calls(&house, [None]), [[EventKind::Recovered]]);
 }
 
 #[test]

@@ -138,6 +138,9 @@ fn show(store: &dyn Store, account: &Known, what: &Error, now: UnixTime) -> Resu
         state.provider_code.clear();
         state.message.clone_from(&what.message);
         state.advice.clone_from(&what.advice);
+        what.for_user().clone_into(&mut state.for_user);
+        what.for_operator().clone_into(&mut state.for_operator);
+        state.called.user = true;
         state.since = now;
     })?;
     Ok(())

@@ -66,6 +66,8 @@ pub fn show_connected(
         state.failures = 0;
         state.aside_until = 0;
         state.outcome = None;
+        // He is told of it by who asks for this.
+        state.called.user = false;
         state.status = 0;
         state.cause.clear();
         state.provider_code.clear();

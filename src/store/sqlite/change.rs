@@ -53,12 +53,15 @@ impl Change {
             delete_older_from: state.delete_older_from,
             policy_since: state.policy_since,
             last_clock: state.last_clock,
+            called: state.called,
             password: state.password,
             taken_total: state.taken_total,
             bytes_total: state.bytes_total,
             ..AccountState::default()
         };
         if self.grant {
+            // Whoever must sign in now is called for that.
+            state.called.user = false;
             state.identity = None;
             state.claims = None;
             state.last_login = None;
