@@ -99,6 +99,7 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn now(call: &'a Call) -> Result<Asked<'a>> {
         let (now, rules) = (call.now(), &call.settings.config.notices);
+        call.store.put_right(now)?;
         let troubles = call.store.troubles(now)?;
         let standing = call.store.incidents(now)?;
         let of = |trouble: &Trouble| standing.iter().find(|one| one.is(&trouble.provider, &trouble.cause));

@@ -12,6 +12,9 @@ pub const TOLD_AGAIN_S: u64 = 24 * 3600;
 
 /// How accounts stand, and what was told of it. `account` is the number of its row; 0 stands for the operator.
 pub trait Notices {
+    /// After a clock that was wrong was put right: what happened later than now happened now, or whoever waits for it to
+    /// be over would wait until then.
+    fn put_right(&self, now: UnixTime) -> Result<()>;
     /// Every cause that keeps accounts of one provider from being collected, a paused account's only where its user
     /// is needed. Ordered by provider and cause.
     /// What time heals hits nobody before it lasted an hour.

@@ -310,6 +310,9 @@ const STEP_1: &str = "
         cause        TEXT NOT NULL DEFAULT '',
         since        INTEGER NOT NULL DEFAULT 0,
         cause_since  INTEGER NOT NULL DEFAULT 0,
+        -- Who was needed, and since when, before what time heals came in between.
+        before       INTEGER NOT NULL DEFAULT 0,
+        before_since INTEGER NOT NULL DEFAULT 0,
         healed_at    INTEGER,
         -- When its grant was last renewed; NULL: nothing that dies of idleness.
         renewed_at   INTEGER

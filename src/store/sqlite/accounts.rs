@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::change::Change;
 use super::keys::{Hash, Keys};
 use super::state::{self, from_json, schedule, to_json};
-use super::{history, links, notices, passwords};
+use super::{history, links, passwords, standings};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::DataKey;
@@ -248,7 +248,7 @@ pub(super) fn replace(
     }
     if change.grant {
         db.execute("UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?", [found.row])?;
-        notices::grant_gone(db, found.row)?;
+        standings::grant_gone(db, found.row)?;
         db.execute("DELETE FROM consents WHERE account = ? AND used = 0", [found.row])?;
         links::void(db, found.row)?;
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::accounts::IDS;
 use super::keys::Keys;
-use super::{accounts, natural, notices, sql};
+use super::{accounts, natural, sql, standings};
 use crate::error::{Error, Result};
 use crate::model::{Identity, KEEP_GRANT_S, UnixTime};
 use crate::secret::Secret;
@@ -60,7 +60,7 @@ pub(super) fn put(
     )?
     .execute(params![row, number(which), sql(version + 1), sealed, keep_at(which, grant).map(sql)])?;
     if which == GrantSlot::Active {
-        notices::renewed(db, row, &grant.provider, last_renewed(grant))?;
+        standings::renewed(db, row, &grant.provider, last_renewed(grant))?;
     }
     Ok(Some(version + 1))
 }
@@ -72,7 +72,7 @@ pub(super) fn empty(db: &Connection, row: i64, which: GrantSlot) -> Result<()> {
     )?
     .execute(params![row, number(which)])?;
     if which == GrantSlot::Active {
-        notices::grant_gone(db, row)?;
+        standings::grant_gone(db, row)?;
     }
     Ok(())
 }

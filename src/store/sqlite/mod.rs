@@ -34,6 +34,7 @@ mod notices;
 mod passwords;
 mod promises;
 mod revocations;
+mod standings;
 mod state;
 mod traces;
 

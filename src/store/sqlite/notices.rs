@@ -1,97 +1,55 @@
-//! Notices: how accounts stand follows every change of their state in the same transaction, so that nothing stops
-//! silently; what is told is leased like any other work.
+//! Notices: what is told is leased like any other work.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::keys::Keys;
 use super::{Durability, SqliteStore, accounts, natural, sql};
 use crate::error::Result;
-use crate::model::{Account, Outcome, UnixTime};
+use crate::model::UnixTime;
 use crate::store::notices::*;
-use crate::store::{AccountRow, AccountState, fault};
+use crate::store::{AccountRow, fault};
 
 /// Kinds that go to users.
 const CONSENT_NEEDED: &str = "consent_needed";
 const CONSENT_ENDS: &str = "consent_ends";
 const HOUR_S: u64 = 3600;
-
-/// An account's state was written: what follows for whoever is to be told.
-pub(super) fn follow(
-    db: &Connection,
-    keys: &Keys,
-    row: i64,
-    account: &Account,
-    state: &AccountState,
-) -> Result<()> {
-    let needs = match (state.outcome, state.cause.is_empty()) {
-        // Signed in anew, or never visited.
-        (None, true) => Needs::Nobody,
-        (outcome, _) => match Needs::of(outcome) {
-            Some(needs) => needs,
-            None => return Ok(()),
-        },
-    };
-    let cause = if needs == Needs::Nobody { "" } else { &state.cause };
-    let provider = match account.provider() {
-        Some(provider) => provider.to_owned(),
-        // Some name by which accounts of one server are the same: whose mail lies where names a person.
-        None => format!("{SERVER}{}", hex(&keys.id(&format!("server {}", account.server.host)))),
-    };
-    let before = db
-        .prepare_cached("SELECT needs, cause, provider, since FROM standings WHERE account = ?")?
-        .query_row([row], |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, String>(2)?,
-                row.get::<_, i64>(3)?,
-            ))
-        })
-        .optional()?;
-    let at = sql(state.last_try.unwrap_or(state.since));
-    let (mut since, mut healed) = (sql(state.since), None);
-    if let Some((was, for_cause, with, began)) = before {
-        if (was, for_cause.as_str(), with.as_str()) == (needs as i64, cause, provider.as_str()) {
-            return Ok(());
-        }
-        // Cut off before it was let in: nothing new is known.
-        let got_in = state.last_login.is_some_and(|at| sql(at) >= began);
-        if was != 0 && state.outcome == Some(Outcome::OkMore) && !got_in {
-            return Ok(());
-        }
-        if was == needs as i64 {
-            since = began;
-        }
-        let lasted = at.saturating_sub(began) >= sql(HOUR_S);
-        let was_told = was == Needs::User as i64 || was == Needs::Operator as i64 || (was != 0 && lasted);
-        healed = (needs == Needs::Nobody && was_told).then_some(at);
-    }
-    db.prepare_cached(
-        "INSERT INTO standings (account, provider, needs, cause, since, cause_since, healed_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-            ON CONFLICT DO UPDATE SET provider = excluded.provider, needs = excluded.needs, cause = excluded.cause,
-                since = excluded.since, cause_since = excluded.cause_since, healed_at = excluded.healed_at",
-    )?
-    .execute(params![row, provider, needs as i64, cause, since, at, healed])?;
-    Ok(())
-}
-
-/// The active grant was written or is gone.
-pub(super) fn renewed(db: &Connection, row: i64, provider: &str, at: Option<UnixTime>) -> Result<()> {
-    db.prepare_cached(
-        "INSERT INTO standings (account, provider, renewed_at) VALUES (?, ?, ?)
-            ON CONFLICT DO UPDATE SET renewed_at = excluded.renewed_at",
-    )?
-    .execute(params![row, provider, at.map(sql)])?;
-    Ok(())
-}
-
-pub(super) fn grant_gone(db: &Connection, row: i64) -> Result<()> {
-    db.prepare_cached("UPDATE standings SET renewed_at = NULL WHERE account = ?")?.execute([row])?;
-    Ok(())
-}
+/// Times further ahead are of a clock that was wrong; nearer ones may be another process's, or a lease.
+const SKEW_S: u64 = 3600;
 
 impl Notices for SqliteStore {
+    fn put_right(&self, now: UnixTime) -> Result<()> {
+        let latest = now + SKEW_S;
+        let is_right = |db: &Connection| -> Result<bool> {
+            let future = "SELECT EXISTS (SELECT 1 FROM standings
+                    WHERE since > ?1 OR cause_since > ?1 OR before_since > ?1 OR healed_at > ?1 OR renewed_at > ?1)
+                OR EXISTS (SELECT 1 FROM incidents WHERE begun_at > ?1 OR ended_at > ?1)
+                OR EXISTS (SELECT 1 FROM notices WHERE leased_until > ?1 OR told_at > ?1)";
+            Ok(!db.prepare_cached(future)?.query_row([sql(latest)], |row| row.get::<_, bool>(0))?)
+        };
+        if self.read(is_right)? {
+            return Ok(());
+        }
+        self.write(Durability::Full, |db| {
+            let not_after = |column: &str| format!("{column} = iif({column} > ?1, ?2, {column})");
+            for (table, columns) in [
+                ("standings", &["since", "cause_since", "before_since", "healed_at", "renewed_at"][..]),
+                ("notices", &["leased_until", "told_at"]),
+            ] {
+                let set: Vec<String> = columns.iter().map(|column| not_after(column)).collect();
+                db.execute(
+                    &format!("UPDATE {table} SET {}", set.join(", ")),
+                    params![sql(latest), sql(now)],
+                )?;
+            }
+            db.execute(
+                "UPDATE incidents SET begun_at = min(begun_at, ?2), ended_at = min(ended_at, ?2),
+                    held_until = min(begun_at, ?2) + (held_until - begun_at)
+                    WHERE begun_at > ?1 OR ended_at > ?1",
+                params![sql(latest), sql(now)],
+            )?;
+            Ok(())
+        })
+    }
+
     fn troubles(&self, now: UnixTime) -> Result<Vec<Trouble>> {
         self.read(|db| troubles(db, now))
     }
@@ -162,7 +120,7 @@ impl Notices for SqliteStore {
     fn excuse(&self, account: i64) -> Result<()> {
         self.write(Durability::Relaxed, |db| {
             db.prepare_cached(
-                "UPDATE standings SET needs = 0, cause = '', renewed_at = NULL WHERE account = ?",
+                "UPDATE standings SET needs = 0, before = 0, cause = '', renewed_at = NULL WHERE account = ?",
             )?
             .execute([account])?;
             Ok(())
@@ -267,7 +225,7 @@ fn users_to_tell(
                 AND (n.told IS NULL OR n.told <> s.since)
                 AND NOT EXISTS (SELECT 1 FROM notices m WHERE m.account = s.account
                     AND (m.leased_until > ?3 OR m.told_at > ?4))
-            ORDER BY s.since, s.account LIMIT ?5",
+            ORDER BY coalesce(n.leased_until, 0), s.since, s.account LIMIT ?5",
     )?;
     let rested = now.saturating_sub(TOLD_AGAIN_S);
     let found =
@@ -288,7 +246,7 @@ fn idle_users_to_tell(
                 AND (n.told IS NULL OR n.told <> s.renewed_at + ?5)
                 AND NOT EXISTS (SELECT 1 FROM notices m WHERE m.account = s.account
                     AND (m.leased_until > ?6 OR m.told_at > ?7))
-            ORDER BY s.renewed_at, s.account LIMIT ?8",
+            ORDER BY coalesce(n.leased_until, 0), s.renewed_at, s.account LIMIT ?8",
     )?;
     let (from, to, lasts) = (sql(idle.from), sql(idle.to), sql(idle.lasts_s));
     let rested = sql(now.saturating_sub(TOLD_AGAIN_S));
@@ -370,10 +328,6 @@ fn has_heard(db: &Connection, account: i64, now: UnixTime) -> Result<bool> {
             "SELECT EXISTS (SELECT 1 FROM notices WHERE account = ? AND (leased_until > ? OR told_at > ?))",
         )?
         .query_row(params![account, sql(now), sql(now.saturating_sub(TOLD_AGAIN_S))], |row| row.get(0))?)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Which row, and of which occasion.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::accounts::IDS;
 use super::keys::{Hash, Keys};
-use super::{accounts, natural, notices, sql};
+use super::{accounts, natural, sql, standings};
 use crate::error::Result;
 use crate::model::UnixTime;
 use crate::store::seal::DataKey;
@@ -26,7 +26,7 @@ pub(super) fn update(
         let (due_at, ready_at) = schedule(found.shown.account.enabled, &state);
         db.prepare_cached("UPDATE accounts SET state = ?, due_at = ?, ready_at = ? WHERE row = ?")?
             .execute(params![seal(&found.key, &state)?, due_at, ready_at, found.row])?;
-        notices::follow(db, keys, found.row, &found.shown.account, &state)?;
+        standings::follow(db, keys, found.row, &found.shown.account, &state)?;
     }
     Ok(true)
 }

@@ -92,6 +92,9 @@ macro_rules! every_promise {
                 a_link_is_void_once_its_account_is_another;
             notices:
                 a_standing_follows_every_change_of_state
+                what_time_heals_in_between_ends_no_need
+                whoever_cannot_be_told_keeps_nobody_else_waiting
+                a_clock_put_right_leaves_nobody_waiting_for_the_future
                 the_most_within_any_hour_is_counted
                 an_incident_is_begun_once_and_holds_its_users
                 a_notice_is_told_by_one_and_an_owner_hears_once_a_day

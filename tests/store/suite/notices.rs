@@ -68,6 +68,87 @@ pub fn a_standing_follows_every_change_of_state(open: Open) {
     assert_eq!((store.healed_since(NOW + 69).unwrap(), store.healed_since(NOW + 70).unwrap()), (3, 0));
 }
 
+pub fn what_time_heals_in_between_ends_no_need(open: Open) {
+    let store = open();
+    put(&*store, "a");
+    stop(&*store, "a", Outcome::ReauthUser, "consent.revoked", NOW);
+    let (row, since) = store.users_to_tell(NOW, NOW, 10).unwrap()[0];
+    let told = |at| {
+        let ids = store.lease_notices(&[consent(row, since)], at, 60).unwrap();
+        store.notices_told(&ids.into_iter().flatten().collect::<Vec<_>>(), at).unwrap()
+    };
+    assert_eq!(told(NOW), 1);
+    for day in 1..4 {
+        let at = NOW + day * DAY;
+        stop(&*store, "a", Outcome::Transient, "server.trouble", at);
+        stop(&*store, "a", Outcome::Transient, "server.unavailable", at + 1);
+        assert!(store.users_to_tell(at + 2, at + 2, 10).unwrap().is_empty(), "nobody knows");
+        stop(&*store, "a", Outcome::ReauthUser, "consent.revoked", at + 3);
+        assert_eq!(store.troubles(at + 4).unwrap()[0].since, NOW);
+        assert!(store.users_to_tell(at + 4, at + 4, 10).unwrap().is_empty(), "he was told");
+    }
+    stop(&*store, "a", Outcome::Transient, "server.trouble", NOW + 4 * DAY);
+    stop(&*store, "a", Outcome::Ok, "", NOW + 4 * DAY + 1);
+    assert_eq!(store.healed_since(NOW + 4 * DAY).unwrap(), 1);
+    stop(&*store, "a", Outcome::Transient, "server.trouble", NOW + 5 * DAY);
+    stop(&*store, "a", Outcome::Ok, "", NOW + 5 * DAY + 1);
+    assert_eq!(store.healed_since(NOW + 5 * DAY).unwrap(), 0, "a moment is no news");
+    stop(&*store, "a", Outcome::ReauthUser, "consent.revoked", NOW + 6 * DAY);
+    assert_eq!(store.users_to_tell(NOW + 6 * DAY, NOW + 6 * DAY, 10).unwrap().len(), 1, "stopped anew");
+}
+
+pub fn whoever_cannot_be_told_keeps_nobody_else_waiting(open: Open) {
+    let store = open();
+    for (at, id) in ["a", "b", "c"].into_iter().enumerate() {
+        put(&*store, id);
+        stop(&*store, id, Outcome::ReauthUser, "consent.revoked", NOW + at as u64);
+    }
+    let now = NOW + 10;
+    let first = store.users_to_tell(now, now, 1).unwrap();
+    let (row, since) = first[0];
+    store.lease_notices(&[consent(row, since)], now, 60).unwrap();
+    // His mailbox is full, and the lease over.
+    let next = store.users_to_tell(now, now + 61, 1).unwrap();
+    assert_ne!(next, first);
+    let all = store.users_to_tell(now, now + 61, 3).unwrap();
+    assert_eq!((all.len(), all[2]), (3, first[0]));
+}
+
+pub fn a_clock_put_right_leaves_nobody_waiting_for_the_future(open: Open) {
+    let store = open();
+    let future = NOW + 3000 * DAY;
+    for id in ["a", "b"] {
+        put(&*store, id);
+    }
+    // Told, and told of an incident, in a year that is not yet.
+    stop(&*store, "a", Outcome::ReauthUser, "consent.revoked", NOW);
+    let (row, since) = store.users_to_tell(NOW, NOW, 10).unwrap()[0];
+    let ids = store.lease_notices(&[consent(row, since)], future, 60).unwrap();
+    store.notices_told(&[ids[0].clone().unwrap()], future).unwrap();
+    let incident = Incident {
+        provider: "microsoft".into(),
+        cause: "consent.expired".into(),
+        begun_at: future,
+        held_until: future + 100,
+        ended_at: None,
+    };
+    stop(&*store, "b", Outcome::ReauthUser, "consent.expired", future);
+    store.settle_incidents(&[incident], future).unwrap();
+    stop(&*store, "a", Outcome::Ok, "", NOW + 10);
+    stop(&*store, "a", Outcome::ReauthUser, "consent.revoked", NOW + 20);
+    assert!(store.users_to_tell(NOW + 5 * DAY, NOW + 5 * DAY, 10).unwrap().is_empty());
+    store.put_right(NOW + 30).unwrap();
+    let begun: Vec<_> =
+        store.incidents(NOW).unwrap().iter().map(|one| (one.begun_at, one.held_until)).collect();
+    assert_eq!(begun, [(NOW + 30, NOW + 130)]);
+    let then = NOW + 30 + DAY;
+    let waiting = store.users_to_tell(then, then, 10).unwrap();
+    assert_eq!(waiting.iter().map(|(_, since)| *since).collect::<Vec<_>>(), [NOW + 20, NOW + 30]);
+    let before = store.troubles(then).unwrap();
+    store.put_right(then).unwrap();
+    assert_eq!(store.troubles(then).unwrap(), before, "what is past stays");
+}
+
 pub fn the_most_within_any_hour_is_counted(open: Open) {
     let store = open();
     for (at, id) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
