@@ -90,6 +90,8 @@ pub struct Trouble {
     pub of: u64,
     /// The most it hit within any hour, after the last incident of it was over.
     pub within_an_hour: u64,
+    /// When it had hit so many.
+    pub peak_at: UnixTime,
     /// Since when the first of them is not collected, and since when for this cause.
     pub since: UnixTime,
     pub cause_since: UnixTime,

@@ -54,15 +54,32 @@ fn one_that_heals_tells_no_user_and_the_next_is_a_new_one() {
     let office = Office::of(100);
     for _ in 0..2 {
         office.stop(&office.ids[..3], Outcome::ReauthUser, "consent.expired");
-        office.pass(MINUTES_10);
-        assert!(office.ask().is_empty(), "it began when it was seen");
-        office.pass(MINUTES_10);
+        office.pass(MINUTES_10 - 1);
+        assert!(office.ask().is_empty(), "it may heal");
+        office.pass(1);
         assert_eq!(kinds(&office.send()), [("incident", "")], "more than two per cent of a hundred");
         office.pass(3600);
         office.well(&office.ids[..3]);
         office.pass(DAY);
         assert!(office.ask().is_empty());
     }
+}
+
+#[test]
+fn a_host_that_asks_once_a_day_alerts_at_once_and_holds_users_until_the_next_day() {
+    let office = Office::of(100);
+    office.stop(&office.ids[..5], Outcome::ReauthUser, "consent.expired");
+    office.stop(&office.ids[5..7], Outcome::ReauthUser, "consent.wrong_password");
+    office.pass(DAY / 2);
+    assert_eq!(
+        kinds(&office.send()),
+        [("incident", ""), ("consent_needed", "a0005"), ("consent_needed", "a0006")]
+    );
+    office.pass(DAY);
+    office.well(&office.ids[..3]);
+    assert_eq!(kinds(&office.send()), [("consent_needed", "a0003"), ("consent_needed", "a0004")]);
+    office.pass(DAY);
+    assert!(office.ask().is_empty());
 }
 
 #[test]

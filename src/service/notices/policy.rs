@@ -6,6 +6,8 @@ use crate::store::{Idle, Incident, Needs, TOLD_AGAIN_S, Told, Trouble};
 
 /// Of a small provider a single account is many per cent; fewer than these are no incident.
 const LEAST: u64 = 3;
+/// Good news for many at once: no incident, and nothing to hold back.
+const GOOD_NEWS: &str = "consent.admin_granted";
 
 /// The incident that begins with this trouble. One under way takes in what its cause still hits; once its users were
 /// told, a new wave is a new incident.
@@ -16,10 +18,12 @@ pub(super) fn begins(
     now: UnixTime,
 ) -> Option<Incident> {
     let under_way = standing.is_some_and(|one| one.ended_at.is_none() && one.held_until > now);
-    (!under_way && hits_many(trouble, rules)).then(|| Incident {
+    let is_bad = trouble.cause != GOOD_NEWS;
+    (!under_way && is_bad && hits_many(trouble, rules)).then(|| Incident {
         provider: trouble.provider.clone(),
         cause: trouble.cause.clone(),
-        begun_at: now,
+        // However late a host asks, the operator hears as soon as it does; users are held from then on.
+        begun_at: trouble.peak_at.min(now),
         held_until: now + u64::from(rules.hold_s),
         ended_at: None,
     })
@@ -115,6 +119,7 @@ mod tests {
             accounts: within_an_hour,
             of,
             within_an_hour,
+            peak_at: NOW,
             since: NOW,
             cause_since: NOW,
             sample: 1,
@@ -128,6 +133,12 @@ mod tests {
         assert!(begins(3, 100) && !begins(2, 100), "two of a hundred are two per cent, not more");
         assert!(begins(11, 500) && !begins(10, 500));
         assert!(begins(3, 3) && !begins(2, 2), "two accounts of two are no wave");
+    }
+
+    #[test]
+    fn an_administrator_who_agreed_for_all_is_no_incident() {
+        let agreed = Trouble { cause: GOOD_NEWS.into(), needs: Needs::User, ..trouble(500, 500) };
+        assert_eq!(begins(&agreed, None, &rules(), NOW), None);
     }
 
     #[test]

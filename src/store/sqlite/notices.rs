@@ -179,10 +179,13 @@ fn troubles(db: &Connection, now: UnixTime) -> Result<Vec<Trouble>> {
             SELECT *, sum(is_new) OVER (PARTITION BY provider, cause ORDER BY cause_since
                 RANGE BETWEEN 3600 PRECEDING AND CURRENT ROW) AS within
             FROM hit
+        ), most AS (
+            SELECT *, max(within) OVER (PARTITION BY provider, cause) AS peak FROM counted
         )
         SELECT provider, cause, min(needs), count(*), max(within), min(since), min(cause_since), min(account),
-            (SELECT count(*) FROM standings t WHERE t.provider = counted.provider)
-        FROM counted GROUP BY provider, cause ORDER BY provider, cause",
+            (SELECT count(*) FROM standings t WHERE t.provider = most.provider),
+            min(iif(within = peak, cause_since, NULL))
+        FROM most GROUP BY provider, cause ORDER BY provider, cause",
     )?;
     let mut rows = statement.query([sql(now.saturating_sub(HOUR_S))])?;
     let mut troubles = Vec::new();
@@ -197,6 +200,7 @@ fn troubles(db: &Connection, now: UnixTime) -> Result<Vec<Trouble>> {
             cause_since: natural(row.get(6)?),
             sample: row.get(7)?,
             of: natural(row.get(8)?),
+            peak_at: natural(row.get(9)?),
         });
     }
     Ok(troubles)

@@ -159,6 +159,7 @@ pub fn the_most_within_any_hour_is_counted(open: Open) {
     }
     let counted = |now| store.troubles(now).unwrap()[0].within_an_hour;
     assert_eq!(counted(NOW + DAY), 3);
+    assert_eq!(store.troubles(NOW + DAY).unwrap()[0].peak_at, NOW + 3600);
     // What time heals does not hit before it lasted an hour.
     for id in ["a", "b", "c", "d", "e"] {
         stop(&*store, id, Outcome::Transient, "server.trouble", NOW + 2 * DAY);
