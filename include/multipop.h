@@ -183,7 +183,7 @@ typedef struct multipop_instance multipop_t;
 #define MULTIPOP_EVENT_ACCOUNT_BEGIN 3u
 #define MULTIPOP_EVENT_ACCOUNT_END 4u      /* `outcome`, `status`, `cause`, ... say how it went */
 #define MULTIPOP_EVENT_PROGRESS 5u
-#define MULTIPOP_EVENT_CONSENT_NEEDED 6u   /* tell the owner that he must sign in; once per incident */
+#define MULTIPOP_EVENT_CONSENT_NEEDED 6u   /* tell the owner that he must sign in; once until _RESTORED */
 #define MULTIPOP_EVENT_CONSENT_RESTORED 7u
 #define MULTIPOP_EVENT_OPERATOR_NEEDED 8u  /* tell the operator; `advice` says what to do */
 #define MULTIPOP_EVENT_THROTTLED 9u        /* provider or server asked for patience: `retry_after_s` */

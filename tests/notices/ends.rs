@@ -73,9 +73,15 @@ fn without_the_weekly_renewal_it_is_lost_and_its_owner_was_told() {
     assert_eq!(told.len(), 6, "{told:#?}");
     let (_, first) = told.iter().find(|(_, notice)| notice["kind"] == "consent_ends").unwrap();
     assert_eq!((&first["to"], &first["owner"]), (&json!("owner"), &json!(OWNER)));
-    let ends = date((connected / DAY + 90) * DAY);
-    for language in ["en", "de"] {
-        assert!(first["texts"][language]["subject"].as_str().unwrap().contains(&ends), "{first}");
+    let ends = i64::try_from((connected / DAY + 90) * DAY).unwrap();
+    let ends = time::OffsetDateTime::from_unix_timestamp(ends).unwrap();
+    let (day, month, year) = (ends.day(), ends.month(), ends.year());
+    for (language, words) in [
+        ("en", [format!("ends on {day} {month} "), year.to_string()]),
+        ("de", [format!("endet am {day}. "), year.to_string()]),
+    ] {
+        let subject = first["texts"][language]["subject"].as_str().unwrap();
+        assert!(words.iter().all(|word| subject.contains(word)), "{words:?}\n{first}");
     }
     let shown = resume(&signed);
     assert_eq!(

@@ -112,6 +112,19 @@ fn every_cause_that_can_reach_a_user_has_its_sentences_in_both_languages() {
 }
 
 #[test]
+fn a_cause_outside_the_table_tells_the_operator_in_every_language_what_to_do() {
+    let office = Office::of(100);
+    let advice = "Give the file to the user multipop runs as.";
+    office.stop(&office.ids[..1], Outcome::ConfigError, "some.cause");
+    office.store().update_state(&office.ids[0], &mut |state| state.advice = advice.into()).unwrap();
+    office.pass(MINUTES_10);
+    let told = office.send();
+    for language in ["en", "de"] {
+        assert!(told[0]["texts"][language]["text"].as_str().unwrap().contains(advice), "{told:#?}");
+    }
+}
+
+#[test]
 fn two_processes_never_send_the_same() {
     let office = Office::of(1500);
     // Two a day's trouble, so that nothing is an incident.

@@ -74,6 +74,8 @@ fn accounts_that_had_a_grant_are_due_and_the_others_are_told_once() {
             state.failures = 5;
         })
         .unwrap();
+    let ask = "Ask your administrator to agree.";
+    store.update_state("b", &mut |state| state.for_user = ask.into()).unwrap();
     let brought = world.bring(&agreed(&world), OTHER_SESSION);
     let state = world.row("a").state;
     assert_eq!((state.next_due, state.failures), (0, 0));
@@ -87,6 +89,7 @@ fn accounts_that_had_a_grant_are_due_and_the_others_are_told_once() {
     let state = world.row("b").state;
     assert_eq!((state.status, state.cause.as_str()), (Status::Consent.code(), "consent.admin_granted"));
     assert!(state.advice.contains("press Authorise"), "{}", state.advice);
+    assert_eq!(state.for_user, "", "what he did already is not asked for");
     // A visit says the same, until somebody signs in.
     let row = world.row("b");
     let error = world.call(|call| async move { grant::access(&call, &row).await.map(drop) }).unwrap_err();

@@ -136,7 +136,7 @@ const ENGLISH: Words = Words {
     ends: "Ends soon:",
     recovered: "Accounts that recovered:",
     well: "Every account is collected; nothing ends soon.\n",
-    needs: ["its user is needed", "you are needed", "waits, time heals it"],
+    needs: ["the user is needed", "you are needed", "waits, time heals it"],
 };
 
 const GERMAN: Words = Words {

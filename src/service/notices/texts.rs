@@ -33,6 +33,9 @@ impl Texts {
     }
 }
 
+const HELP: &str = "If you cannot get on, ask whoever runs your mail service.";
+const HILFE: &str = "Wenn Sie nicht weiterkommen, fragen Sie den Betreiber Ihres E-Mail-Dienstes.";
+
 /// The user must sign in again, or give a password.
 pub(super) fn consent_needed(row: &AccountRow, page: Option<&str>) -> Texts {
     let (account, state) = (&row.account, &row.state);
@@ -41,22 +44,21 @@ pub(super) fn consent_needed(row: &AccountRow, page: Option<&str>) -> Texts {
     let german = first([german, "Der Anbieter verlangt, dass Sie sich wieder anmelden."]);
     let english = first([&state.for_user, &state.advice, "The provider wants you to sign in again."]);
     let (press, press_de) = what_to_do(row, page);
-    let since = state.since;
+    let (since, seit) = date(state.since);
     Texts::new(
         (
-            format!("Mail of {user} is not being collected: please act"),
+            format!("Mail from {user} is not being collected: please act"),
             format!(
-                "Hello,\n\nsince {} no mail is collected from your mailbox {user}.\n\n{english}\n\nWhat to do: \
-                 {press}\n\nNo mail is lost: it waits there and is collected afterwards.\n",
-                moment(since)
+                "Hello,\n\nsince {since} no mail has been collected from your mailbox {user}.\n\n{english}\n\nWhat to \
+                 do: {press}\n\nNo mail is lost: it waits in that mailbox and is collected afterwards. {HELP}\n"
             ),
         ),
         (
             format!("Die Post von {user} wird nicht abgeholt: Bitte handeln Sie"),
             format!(
-                "Guten Tag,\n\nseit {} wird aus Ihrem Postfach {user} keine Post mehr abgeholt.\n\n{german}\n\nWas zu \
-                 tun ist: {press_de}\n\nEs geht keine Post verloren: Sie wartet dort und wird danach abgeholt.\n",
-                moment(since)
+                "Guten Tag,\n\nseit dem {seit} wird aus Ihrem Postfach {user} keine Post mehr abgeholt.\n\n{german}\n\n\
+                 Was zu tun ist: {press_de}\n\nEs geht keine Post verloren: Sie wartet in jenem Postfach und wird danach \
+                 abgeholt. {HILFE}\n"
             ),
         ),
     )
@@ -66,21 +68,21 @@ pub(super) fn consent_needed(row: &AccountRow, page: Option<&str>) -> Texts {
 pub(super) fn consent_ends(row: &AccountRow, end: &Forecast, page: Option<&str>) -> Texts {
     let user = &row.account.user;
     let (press, press_de) = what_to_do(row, page);
-    let day = day(end.ends_at);
+    let (day, tag) = date(end.ends_at);
     Texts::new(
         (
-            format!("The permission to collect mail of {user} ends on {day}"),
+            format!("The permission to collect mail from {user} ends on {day}"),
             format!(
-                "Hello,\n\nno mail was collected from your mailbox {user} for a long time, and the permission for it \
+                "Hello,\n\nno mail has been collected from your mailbox {user} for a long time, and the permission for it \
                  ends on {day}.\n\nWhat to do: if mail is to be collected again, {press}\nOtherwise nothing need be \
                  done.\n"
             ),
         ),
         (
-            format!("Die Erlaubnis, Post von {user} abzuholen, endet am {day}"),
+            format!("Die Erlaubnis, Post von {user} abzuholen, endet am {tag}"),
             format!(
                 "Guten Tag,\n\naus Ihrem Postfach {user} wurde lange keine Post abgeholt, und die Erlaubnis dazu endet \
-                 am {day}.\n\nWas zu tun ist: Soll wieder Post abgeholt werden, gilt: {press_de}\nSonst ist nichts zu \
+                 am {tag}.\n\nWas zu tun ist: Soll wieder Post abgeholt werden, gilt: {press_de}\nSonst ist nichts zu \
                  tun.\n"
             ),
         ),
@@ -92,8 +94,9 @@ fn what_to_do(row: &AccountRow, page: Option<&str>) -> (String, String) {
     let (where_, wo) = match page {
         Some(page) => (format!("open {page}"), format!("Öffnen Sie {page}")),
         None => (
-            "open the settings of your mailbox on this mail server".to_owned(),
-            "Öffnen Sie die Einstellungen Ihres Postfachs auf diesem Mailserver".to_owned(),
+            "open the settings of your mail account, where this mailbox is entered".to_owned(),
+            "Öffnen Sie die Einstellungen Ihres E-Mail-Kontos, in denen dieses Postfach eingetragen ist"
+                .to_owned(),
         ),
     };
     let user = &row.account.user;
@@ -164,13 +167,16 @@ pub(super) fn operator_needed(trouble: &Trouble, sample: Option<&AccountRow>) ->
 fn place_to_fix(cause: &str, sample: Option<&AccountRow>) -> (String, String) {
     let state = sample.map(|row| &row.state).filter(|state| state.cause == cause);
     let (for_operator, advice) = state.map_or(("", ""), |state| (&state.for_operator, &state.advice));
-    let german = german::of(cause).map_or("", |sentences| sentences.for_operator);
-    let english = first([for_operator, advice, "Look at one of the accounts with multipop_check."]);
-    let german = first([
-        german,
-        "Sehen Sie sich eines der Konten mit multipop_check an; dort stehen Ursache und Abhilfe im einzelnen.",
-    ]);
-    (english.to_owned(), german.to_owned())
+    let english = first([for_operator, advice, "Look at one of the accounts with multipop-host check."]);
+    let german = match german::of(cause) {
+        Some(sentences) => sentences.for_operator.to_owned(),
+        // Outside the table: the words that name the place, in the language there is.
+        None => format!(
+            "{english} (Für diese Ursache gibt es nur den englischen Text; multipop-host check zeigt sie an einem Konto \
+             im einzelnen.)"
+        ),
+    };
+    (english.to_owned(), german)
 }
 
 /// What the application proves itself with, and when it ends.
@@ -243,6 +249,26 @@ fn first<const N: usize>(texts: [&str; N]) -> &str {
 pub(super) fn day(at: UnixTime) -> String {
     let at = time(at);
     format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day())
+}
+
+/// A day as people read it, in both languages.
+fn date(at: UnixTime) -> (String, String) {
+    let at = time(at);
+    let month = [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ][usize::from(u8::from(at.month())) - 1];
+    (format!("{} {} {}", at.day(), at.month(), at.year()), format!("{}. {month} {}", at.day(), at.year()))
 }
 
 pub(super) fn moment(at: UnixTime) -> String {
