@@ -126,6 +126,7 @@ fn whom_to_tell(
     if error.is_some_and(|error| error.cause == breaker::SHUT) {
         return kinds;
     }
+    let is_asked_to_wait = error.is_some_and(|error| error.retry_after_s > 0);
     match Needs::of(Some(outcome)) {
         Some(Needs::Nobody) if outcome == Outcome::Ok || logged_in => {
             if called.user {
@@ -144,10 +145,8 @@ fn whom_to_tell(
             called.operator = Some(outcome);
             kinds.push(EventKind::OperatorNeeded);
         }
-        Some(Needs::Time) if outcome == Outcome::Transient && before != Some(outcome) => {
-            if error.is_some_and(|error| error.retry_after_s > 0) {
-                kinds.push(EventKind::Throttled);
-            }
+        Some(Needs::Time) if outcome == Outcome::Transient && before != Some(outcome) && is_asked_to_wait => {
+            kinds.push(EventKind::Throttled);
         }
         _ => {}
     }
