@@ -2,6 +2,8 @@
 //! which proxy; and who is told what when that fails.
 
 mod house;
+#[path = "network/names.rs"]
+mod names;
 #[path = "network/proxy.rs"]
 mod proxy;
 
