@@ -84,6 +84,7 @@ const CAUSES: &[&str] = &[
     "provider.no_token",
     "provider.not_json",
     "provider.other_issuer",
+    "provider.other_subject",
     "provider.pop_not_granted",
     "provider.proxy",
     "provider.redirect",
