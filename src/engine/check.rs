@@ -188,14 +188,24 @@ fn by_last_sign_in(row: &AccountRow, now: UnixTime, error: Error) -> Error {
     let Some((last, status, cause)) = told.filter(|_| error.cause == "consent.none") else {
         return error;
     };
+    let failed = format!("nobody is signed in, and the last sign-in, {}, failed", ago(now, last.at));
     let (what, again) = match status {
-        Status::Confirm => ("a sign-in waits for the owner's yes", ""),
-        Status::Consent => ("nobody is signed in, and the last sign-in failed", ""),
-        _ => ("nobody is signed in, and the last sign-in failed", " Then the owner signs in again."),
+        Status::Confirm => ("a sign-in waits for the owner's yes".to_owned(), ""),
+        Status::Consent => (failed, ""),
+        // It was so then: nothing is asked of the provider before somebody signs in.
+        _ => (failed, " Then, or if that was done since, the owner signs in again."),
     };
     Error::new(status, cause, format!("{what}: {}", last.message))
         .provider_code(last.provider_code.clone())
         .advice(format!("{}{again}", last.advice))
+}
+
+fn ago(now: UnixTime, at: UnixTime) -> String {
+    match now.saturating_sub(at) / 60 {
+        minutes @ 0..120 => format!("{minutes} minutes ago"),
+        minutes @ 120..2880 => format!("{} hours ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1440),
+    }
 }
 
 /// What the log-in shows.
