@@ -50,6 +50,7 @@ const CAUSES: &[&str] = &[
     "consent.none",
     "consent.other_issuer",
     "consent.other_subject",
+    "consent.password",
     "consent.pop_not_granted",
     "consent.token_file",
     "deadline",
