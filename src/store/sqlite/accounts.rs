@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::change::Change;
 use super::keys::{Hash, Keys};
 use super::state::{self, from_json, schedule, to_json};
-use super::{history, links, notices, passwords};
+use super::{grants, history, links, passwords};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::DataKey;
-use crate::store::{AccountQuery, AccountRow, AccountState, Known, fault};
+use crate::store::{AccountQuery, AccountRow, AccountState, GrantSlot, Known, fault};
 
 pub(super) struct Found {
     pub row: i64,
@@ -247,8 +247,9 @@ pub(super) fn replace(
         passwords::empty(db, found.row)?;
     }
     if change.grant {
-        db.execute("UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?", [found.row])?;
-        notices::grant_gone(db, found.row)?;
+        for which in [GrantSlot::Active, GrantSlot::Pending] {
+            grants::empty(db, found.row, which)?;
+        }
         db.execute("DELETE FROM consents WHERE account = ? AND used = 0", [found.row])?;
         links::void(db, found.row)?;
     }

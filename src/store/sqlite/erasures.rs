@@ -12,8 +12,8 @@ use super::accounts::{self, IDS, Origin};
 use super::keys::{self, Hash, Keys};
 use super::{Durability, PATIENCE as USUAL, SqliteStore, consents, grants, leases, revocations};
 use crate::error::{Error, Result, Status};
-use crate::model::UnixTime;
-use crate::store::{Erased, Erasure, Revocation, TakesBack, ToRevoke, UnderWay, Whose};
+use crate::model::{Identity, UnixTime};
+use crate::store::{Erased, Erasure, Person, Revocation, TakesBack, ToRevoke, UnderWay, Whose};
 
 /// What one attempt at the later steps may cost.
 pub(super) struct Effort {
@@ -81,6 +81,14 @@ impl Erasure for SqliteStore {
 
     fn revoke_later(&self, token: &ToRevoke, now: UnixTime) -> Result<()> {
         self.write(Durability::Full, |db| revocations::put(db, &self.keys, token, now))
+    }
+
+    fn person(&self, identity: Option<&Identity>, sign_in_name: &str) -> Person {
+        Person(self.keys.person(identity, sign_in_name))
+    }
+
+    fn living_grants_of(&self, person: &Person) -> Result<Vec<String>> {
+        self.read(|db| grants::providers_of(db, &self.keys, person))
     }
 
     fn take_revocations(&self, now: UnixTime, limit: u32) -> Result<Vec<Revocation>> {
@@ -186,12 +194,12 @@ impl Begin<'_> {
     /// How many. What does not open any more cannot be given back, and is erased nevertheless.
     fn keep_tokens(&self, row: i64) -> Result<u32> {
         let mut kept = 0;
-        for grant in grants::of_row(self.db, self.keys, row) {
+        for (person, grant) in grants::of_row(self.db, self.keys, row) {
             let (Some(to), Some(refresh_token)) = ((self.takes_back)(&grant.provider), grant.refresh_token)
             else {
                 continue;
             };
-            let token = ToRevoke { provider: grant.provider, to, refresh_token };
+            let token = ToRevoke { provider: grant.provider, to, person, refresh_token };
             revocations::put(self.db, self.keys, &token, self.now)?;
             kept += 1;
         }

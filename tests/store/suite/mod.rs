@@ -59,6 +59,7 @@ macro_rules! every_promise {
                 a_realm_of_many_goes_in_steps
                 what_was_known_before_reaches_no_later_account
                 tokens_of_an_erased_account_are_given_back_for_a_week
+                living_grants_are_found_by_the_person_who_gave_them
                 consents_are_told_without_what_is_secret;
             grants:
                 a_grant_comes_back_whole
