@@ -258,7 +258,10 @@ pub(super) fn replace(
 
 /// A visit under way is at the mailbox left behind: it is fenced off, and may record nothing as of the new one.
 fn leave_mailbox(db: &Connection, found: &Found) -> Result<()> {
-    db.execute("UPDATE leases SET fence = fence + 1 WHERE account = ? AND kind = 0", [found.row])?;
+    db.execute(
+        "UPDATE leases SET fence = fence + 1, holder = '' WHERE account = ? AND kind = 0",
+        [found.row],
+    )?;
     db.execute("DELETE FROM listings WHERE account = ?", [found.row])?;
     db.execute(
         "DELETE FROM ledger WHERE account = ? AND generation < ?",

@@ -81,6 +81,7 @@ macro_rules! every_promise {
                 what_changes_a_row_is_told_with_it
                 a_lost_fence_tells_nothing
                 a_hundred_passes_are_kept_of_each_account
+                a_visit_that_came_to_no_end_is_noted_by_the_next
                 thirty_days_are_kept_of_what_happened
                 so_many_happenings_are_kept_and_no_more
                 a_trace_is_on_for_every_instance_until_its_time
