@@ -166,6 +166,12 @@ impl Begin<'_> {
                 }
             }
             Whose::Owner(owner) => accounts::forget_realm(db, &self.keys.owner(owner))?,
+            Whose::Realm(_) if doomed.len() == BATCH as usize => {
+                for one in &doomed {
+                    accounts::forget_realm(db, &one.owner)?;
+                }
+            }
+            // With the last ones those owners too who have no account.
             Whose::Realm(realm) => {
                 db.execute(
                     "DELETE FROM owners
@@ -260,12 +266,19 @@ impl SqliteStore {
     }
 
     fn finish(&self, begun: &[i64], mut pieces: usize) -> Result<bool> {
-        for account in begun {
+        // Many accounts at once: one transaction for each of them is most of the time a realm takes.
+        for accounts in begun.chunks(BATCH as usize) {
             for (table, key) in PIECEMEAL {
-                while self.write(Durability::Relaxed, |db| delete_piece(db, table, key, *account))? == PIECE {
-                    pieces -= 1;
+                loop {
+                    let deleted =
+                        self.write(Durability::Relaxed, |db| delete_piece(db, table, key, accounts))?;
+                    // What is there no more costs nothing, or a short effort would never come past it.
+                    pieces = pieces.saturating_sub(deleted.min(1));
                     if pieces == 0 {
                         return Ok(false);
+                    }
+                    if deleted < PIECE {
+                        break;
                     }
                 }
             }
@@ -276,7 +289,7 @@ impl SqliteStore {
         // Not of those begun meanwhile: their pages may stand in the log.
         self.write(Durability::Relaxed, |db| {
             for account in begun {
-                db.execute("DELETE FROM erasures WHERE account = ?", [account])?;
+                db.prepare_cached("DELETE FROM erasures WHERE account = ?")?.execute([account])?;
             }
             Ok(true)
         })
@@ -297,9 +310,11 @@ fn begun(db: &Connection) -> Result<Vec<i64>> {
     Ok(accounts.collect::<rusqlite::Result<_>>()?)
 }
 
-fn delete_piece(db: &Connection, table: &str, key: &str, account: i64) -> Result<usize> {
+fn delete_piece(db: &Connection, table: &str, key: &str, accounts: &[i64]) -> Result<usize> {
+    let places = vec!["?"; accounts.len()].join(", ");
     let statement = format!(
-        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE account = ? LIMIT {PIECE})"
+        "DELETE FROM {table}
+            WHERE ({key}) IN (SELECT {key} FROM {table} WHERE account IN ({places}) LIMIT {PIECE})"
     );
-    Ok(db.prepare_cached(&statement)?.execute([account])?)
+    Ok(db.prepare_cached(&statement)?.execute(rusqlite::params_from_iter(accounts))?)
 }

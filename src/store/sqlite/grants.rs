@@ -27,13 +27,9 @@ pub(super) fn read(
 pub(super) fn of_row(db: &Connection, keys: &Keys, row: i64) -> impl Iterator<Item = (Person, Grant)> {
     let of = |which| {
         let grant = read_row(db, keys, row, which).ok()??.grant;
-        let person: Option<Hash> = db
-            .query_row(
-                "SELECT person FROM grants WHERE account = ? AND slot = ?",
-                params![row, number(which)],
-                |row| row.get(0),
-            )
-            .ok()?;
+        let mut statement =
+            db.prepare_cached("SELECT person FROM grants WHERE account = ? AND slot = ?").ok()?;
+        let person: Option<Hash> = statement.query_row(params![row, number(which)], |row| row.get(0)).ok()?;
         Some((Person(person?), grant))
     };
     [GrantSlot::Active, GrantSlot::Pending].into_iter().filter_map(of).collect::<Vec<_>>().into_iter()
