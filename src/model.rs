@@ -235,6 +235,14 @@ impl Identity {
             _ => self.issuer == other.issuer && self.subject == other.subject,
         }
     }
+
+    /// What tells this person from every other one.
+    pub fn person(&self) -> [&str; 3] {
+        match (&self.tenant, &self.object) {
+            (Some(tenant), Some(object)) => ["object", tenant, object],
+            _ => ["subject", &self.issuer, &self.subject],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -59,10 +59,13 @@ const RUN: usize = 12;
 /// is left of a secret at a cut would not be known again.
 pub fn blacken<'a>(text: &str, secrets: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hidden = vec![false; text.len()];
+    // Servers repeat an unknown command in capitals.
+    let lower = text.to_ascii_lowercase();
     for secret in secrets {
+        let secret = Zeroizing::new(secret.to_ascii_lowercase());
         let size = secret.len().clamp(1, RUN);
-        for (at, run) in text.as_bytes().windows(size).enumerate() {
-            if memchr::memmem::find(secret, run).is_some() {
+        for (at, run) in lower.as_bytes().windows(size).enumerate() {
+            if memchr::memmem::find(&secret, run).is_some() {
                 hidden[at..at + size].fill(true);
             }
         }

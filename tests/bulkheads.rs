@@ -267,3 +267,35 @@ fn i15_a_slow_server_stops_nobody_else() {
     assert_eq!(sink.delivered.last().unwrap().account, "a", "the slow one is the last");
     assert!(others.iter().all(|id| delivered_by(&sink)[id.as_str()] == 3));
 }
+
+#[test]
+fn i15_a_panic_is_not_told_of_a_later_account_of_the_same_id() {
+    planted::install();
+    let mut house = House::new(Script::dovecot());
+    house.config["accounts"] = json!({});
+    house.configure().unwrap();
+    let server = house.pop.address().to_string();
+    let mut moved = account(&house, &server, USER, TOKEN);
+    moved.as_object_mut().unwrap().remove("owner");
+    let open = || {
+        let config = multipop::config::Config::read(&house.config.to_string()).unwrap();
+        multipop::engine::settings::Settings::prove(config).unwrap().open_store(0).unwrap()
+    };
+    house.instance.account_put(&mut Recorder::default(), "*", OWNER, "moved", &moved.to_string()).unwrap();
+    planted::plant("event=account_end account=moved");
+    let mut sink = Recorder::default();
+    let other = open();
+    sink.on_event = Some(Box::new(move |event| {
+        if event.kind == EventKind::AccountBegin {
+            let account = other.account("moved").unwrap().unwrap().account;
+            assert!(other.remove_account("moved", true).unwrap());
+            other.put_account(&account, 1000, 0).unwrap();
+        }
+    }));
+    let (status, report) = pass(&house, &mut sink);
+    planted::clear("event=account_end account=moved");
+    assert_eq!((cause(&status), report.failed_bug), ("ok", 1));
+    assert_eq!(open().account("moved").unwrap().unwrap().state.outcome, None);
+    assert!(open().passes("moved").unwrap().is_empty());
+    assert!(!sink.kinds().contains(&EventKind::OperatorNeeded));
+}

@@ -4,6 +4,8 @@ mod house;
 
 #[path = "erasure/player.rs"]
 mod player;
+#[path = "erasure/same_person.rs"]
+mod same_person;
 #[path = "erasure/wins.rs"]
 mod wins;
 

@@ -440,7 +440,7 @@ fn a_mailbox_that_is_not_gone_through_yet_is_said_to_be_so() {
     mail(&house, "uidl-of-tuesday", ID);
     assert!(house.fetch_ok(&mut Recorder::batching()).more);
     let told = by_id(&house);
-    assert_eq!(told["verdict"], "never_listed");
+    assert_eq!(told["verdict"], "waiting");
     says(&told, "had 7 messages. More was waiting then: what was not begun yet is known by nothing.");
     while house.fetch_ok(&mut Recorder::batching()).more {}
     let told = by_id(&house);

@@ -294,7 +294,7 @@ async fn refresh(
     let (written, grant) = call.with_store(write).await?;
     if written.as_ref().is_err_and(|error| error.status == Status::Rights) {
         // Erased meanwhile, and the token it had then is of no use to whoever revokes.
-        revoke::later(call, &provider.id, grant.refresh_token).await;
+        revoke::later(call, &provider.id, &row.account, grant.identity, grant.refresh_token).await;
         return Err(fault::lease_lost());
     }
     let Some(version) = written? else {

@@ -56,9 +56,11 @@ impl Keys {
         header::message_id(header).map(|id| self.message_id_of(&id))
     }
 
-    /// The same of a Message-ID without what may stand around it.
+    /// The same of a Message-ID without what may stand around it. Programs that show it change its case, and fold it.
     pub fn message_id_of(&self, bare: &[u8]) -> [u8; 16] {
-        self.digest(&[b"message-id", bare])
+        let mut plain = bare.to_ascii_lowercase();
+        plain.retain(|byte| !byte.is_ascii_whitespace());
+        self.digest(&[b"message-id", &plain])
     }
 
     /// Text, safe in a file name, 32 octets: the same message has the same key whenever it comes again.
@@ -173,6 +175,13 @@ mod tests {
         assert_ne!(a, keys(2).dedupe(&keys(2).uidl(b"x")));
         assert_ne!(a, keys(1).dedupe(&keys(1).uidl(b"y")));
         assert!(a.len() <= 64 && a.bytes().all(|b| b.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn a_message_id_is_found_in_whatever_case_and_folding_it_is_shown() {
+        let header = b"Message-ID: <CAF+x\r\n y@Mail.Example>\r\n\r\n";
+        assert_eq!(keys(1).message_id(header), Some(keys(1).message_id_of(b"caf+xy@mail.example")));
+        assert_ne!(keys(1).message_id(header), Some(keys(1).message_id_of(b"caf+x@mail.example")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who is visited in a call: every due account the actor may reach, several at once, or one by name.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
@@ -17,7 +18,7 @@ use super::visit::{self, Visited};
 use crate::error::{Error, Result, Status};
 use crate::model::{Actor, Counts, Event, EventKind, Outcome, Report};
 use crate::retry;
-use crate::store::Reach;
+use crate::store::{Known, Reach};
 
 /// Due accounts read from the store at once.
 const READ_AHEAD: u32 = 256;
@@ -104,7 +105,8 @@ struct Pass {
     reach: Reach,
     commits: Option<Commits>,
     running: JoinSet<Result<Option<Visited>>>,
-    names: HashMap<Id, String>,
+    /// The account of each session, as it read it.
+    names: HashMap<Id, Arc<OnceLock<Known>>>,
     visited: HashSet<String>,
     /// Visited accounts the store still lists as due.
     still_due: u32,
@@ -188,15 +190,18 @@ impl Pass {
         self.visited.insert(id.clone());
         let call = self.call.clone();
         let (account, regardless) = (id.clone(), self.what.regardless);
-        let task = self.running.spawn(async move { visit::visit(&call, commits, account, regardless).await });
-        self.names.insert(task.id(), id);
+        let known = Arc::new(OnceLock::new());
+        let read = known.clone();
+        let task =
+            self.running.spawn(async move { visit::visit(&call, commits, account, regardless, &read).await });
+        self.names.insert(task.id(), known);
     }
 
     async fn ended(
         &mut self,
         ended: std::result::Result<(Id, Result<Option<Visited>>), JoinError>,
     ) -> Result<()> {
-        let id = match &ended {
+        let known = match &ended {
             Ok((task, _)) => self.names.remove(task),
             Err(e) => self.names.remove(&e.id()),
         };
@@ -211,9 +216,9 @@ impl Pass {
                 self.still_due += 1;
                 failed(error)
             }
-            Err(_) => match id {
-                Some(id) => self.panicked(id).await?,
-                None => return Ok(()),
+            Err(_) => match known.as_ref().and_then(|known| known.get()) {
+                Some(known) => self.panicked(known.clone()).await?,
+                None => failed(Error::bug("a session panicked before it had read its account")),
             },
         };
         self.count(visited);
@@ -221,19 +226,16 @@ impl Pass {
     }
 
     /// A session that panicked ended itself only: the others go on (I15).
-    async fn panicked(&mut self, id: String) -> Result<Visited> {
-        let error = Error::bug(format!("the session of account {id} panicked"));
+    async fn panicked(&mut self, known: Known) -> Result<Visited> {
+        let error = Error::bug(format!("the session of account {} panicked", known.id));
         let now = self.call.now();
         let shown = error.clone();
         let before = self
             .call
             .with_store(move |store| {
-                let before = store.account(&id)?;
-                if before.is_some() {
-                    let none = Counts::default();
-                    store.add_pass(&id, &trail::pass(now, now, Outcome::Bug, Some(&shown), none))?;
-                }
-                store.update_state(&id, &mut |state| {
+                let before = store.account(&known.id)?;
+                let pass = trail::pass(now, now, Outcome::Bug, Some(&shown), Counts::default());
+                let is_there = store.add_pass(&known, &pass, &mut |state| {
                     if state.outcome != Some(Outcome::Bug) {
                         state.since = now;
                     }
@@ -251,7 +253,7 @@ impl Pass {
                     let wait = retry::wait_s(Outcome::Transient, state.failures, 0, 0.5);
                     state.next_due = now + u64::from(wait);
                 })?;
-                Ok(before)
+                Ok(before.filter(|_| is_there))
             })
             .await?;
         // The session can tell nobody any more. Removed meanwhile, the account is nobody's.

@@ -8,10 +8,11 @@ use super::deadline::Halt;
 use super::line::Line;
 use super::{ask, discovery};
 use crate::error::{Error, Result, Status};
+use crate::model::{Account, Identity};
 use crate::oauth::provider::Provider;
 use crate::oauth::revocation;
 use crate::secret::Secret;
-use crate::store::{Revocation, TakesBack, ToRevoke};
+use crate::store::{Revocation, Store, TakesBack, ToRevoke};
 
 /// One after the other, so many of one look into the store.
 const AT_ONCE: u32 = 16;
@@ -43,15 +44,25 @@ pub async fn give_back(call: &Call) -> Result<()> {
 }
 
 /// A token that came in when its account was gone already.
-pub async fn later(call: &Call, provider: &str, refresh_token: Option<Secret>) {
+pub async fn later(
+    call: &Call,
+    provider: &str,
+    account: &Account,
+    identity: Option<Identity>,
+    refresh_token: Option<Secret>,
+) {
     // As configured, whatever was discovered of it by now.
     let to = call.provider(provider).ok().and_then(|provider| takes_back(&provider));
     let (Some(to), Some(refresh_token)) = (to, refresh_token) else {
         return;
     };
-    let token = ToRevoke { provider: provider.to_owned(), to, refresh_token };
+    let (id, name) = (provider.to_owned(), account.sign_in_name().to_owned());
     let now = call.now();
-    if let Err(error) = call.with_store(move |store| store.revoke_later(&token, now)).await {
+    let write = move |store: &dyn Store| {
+        let person = store.person(identity.as_ref(), &name);
+        store.revoke_later(&ToRevoke { provider: id, to, person, refresh_token }, now)
+    };
+    if let Err(error) = call.with_store(write).await {
         Line::new("revocation_lost").field("provider", provider).field("error", error).warn();
     }
 }
@@ -61,9 +72,7 @@ async fn give_one_back(call: &Call, one: Revocation) -> Result<()> {
     let number = one.number;
     let tried = match call.now() >= one.until {
         true => Ok("revocation_given_up"),
-        false => {
-            try_once(call, &one).await.map(|taken| if taken { "grant_revoked" } else { "not_revocable" })
-        }
+        false => try_once(call, &one).await,
     };
     let what = match tried {
         Ok(what) => what,
@@ -81,8 +90,8 @@ async fn give_one_back(call: &Call, one: Revocation) -> Result<()> {
     Ok(())
 }
 
-/// `false`: the provider turned out to take nothing back.
-async fn try_once(call: &Call, one: &Revocation) -> Result<bool> {
+/// What is to be told of it, where it is over.
+async fn try_once(call: &Call, one: &Revocation) -> Result<&'static str> {
     let TakesBack { issuer, endpoint } = &one.token.to;
     let provider = call.provider(&one.token.provider)?;
     let known = takes_back(&provider);
@@ -94,13 +103,22 @@ async fn try_once(call: &Call, one: &Revocation) -> Result<bool> {
             format!("the provider {:?} is another one now than the one the grant is of", provider.id),
         ));
     }
+    // At Google giving back one grant ends every one of the person to the same client, this household's others too.
+    let person = one.token.person;
+    let living = call.with_store(move |store| store.living_grants_of(&person)).await?;
+    let is_same_client = |other: &Provider| {
+        other.client_id == provider.client_id && other.issuer_text() == provider.issuer_text()
+    };
+    if living.iter().any(|id| call.provider(id).is_ok_and(|other| is_same_client(&other))) {
+        return Ok("revocation_dropped");
+    }
     if discovery::located(call, &provider).await?.revocation_endpoint.is_none() {
-        return Ok(false);
+        return Ok("not_revocable");
     }
     let request =
         |provider: &Provider, proof: &_| revocation::request(provider, proof, &one.token.refresh_token);
     match ask::of(call, &provider, request, revocation::read).await {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok("grant_revoked"),
         Err(refusal) => Err(refusal.error),
     }
 }

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
@@ -75,6 +77,7 @@ impl Witness for Trace {
         let mut kept = self.kept.lock();
         if !kept.secrets.iter().any(|known| known.as_slice() == secret) {
             kept.secrets.push(Zeroizing::new(secret.to_vec()));
+            kept.secrets.extend(encoded(secret).map(|form| Zeroizing::new(form.into_bytes())));
         }
     }
 
@@ -118,13 +121,17 @@ impl Redaction {
         // The longest first, or a part would be taken out of it.
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         names.dedup();
+        // The longest first, or a part would be taken out of it.
+        let forms: Vec<String> = names.iter().flat_map(|name| encoded(name.as_bytes())).collect();
+        names.splice(0..0, forms);
         Redaction { names }
     }
 
     pub fn apply(&self, text: &str) -> String {
         let words = text.split_inclusive(char::is_whitespace).map(|word| {
             let bare = word.trim_end();
-            if bare.contains('@') { format!("<address>{}", &word[bare.len()..]) } else { word.to_owned() }
+            let is_address = bare.contains('@') || bare.contains("%40");
+            if is_address { format!("<address>{}", &word[bare.len()..]) } else { word.to_owned() }
         });
         let mut text: String = words.collect();
         for name in &self.names {
@@ -133,6 +140,19 @@ impl Redaction {
         text
     }
 }
+
+/// As they stand within base64, wherever they begin there: servers repeat what they were told, or a part of it.
+fn encoded(text: &[u8]) -> impl Iterator<Item = String> {
+    let forms = [0, 2, 3].into_iter().enumerate().map(|(before, strange)| {
+        let whole = STANDARD_NO_PAD.encode([&[0; 2][..before], text].concat());
+        let own = (before + text.len()) * 8 / 6;
+        whole[strange.min(own)..own].to_owned()
+    });
+    forms.filter(|form| form.len() >= SHORTEST_FORM).collect::<Vec<_>>().into_iter()
+}
+
+/// A shorter one stands in other words.
+const SHORTEST_FORM: usize = 6;
 
 /// ASCII case ignored, as names are.
 fn without(text: &str, name: &str) -> String {
@@ -159,5 +179,31 @@ mod tests {
         let told =
             redaction.apply("-ERR <Alice@Example.com>: mail of ALICE\tin /home/alice/b, ask x@y.z  now");
         assert_eq!(told, "-ERR <address> mail of <name>\tin /home/<name>/b, ask <address>  now");
+    }
+
+    #[test]
+    fn what_a_server_repeats_in_base64_or_in_capitals_is_taken_out() {
+        let redaction = Redaction::of_names(vec!["alice.smith".into()]);
+        for around in ["", "u", "us", "user=", "\x01"] {
+            let line = STANDARD_NO_PAD.encode(format!("{around}alice.smith\x01x"));
+            let told = redaction.apply(&format!("-ERR bad line {line}"));
+            assert!(told.contains("<name>"), "{told}");
+        }
+        assert_eq!(redaction.apply("-ERR user=alice.smith%40contoso.example no"), "-ERR <address> no");
+
+        let trace = Trace {
+            clock: Arc::new(crate::engine::call::SystemClock),
+            until: UnixTime::MAX,
+            began: Instant::now(),
+            redaction: Redaction::of_names(Vec::new()),
+            kept: Mutex::default(),
+        };
+        trace.hide(b"hunter2hunter");
+        for text in ["HUNTER2HUNTER".to_owned(), STANDARD_NO_PAD.encode("xhunter2hunter")] {
+            trace.heard(&format!("-ERR {text}"));
+        }
+        for line in trace.take() {
+            assert!(line.text.matches('*').count() >= 12, "{}", line.text);
+        }
     }
 }

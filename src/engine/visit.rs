@@ -1,8 +1,8 @@
 //! One account from its lease to its lease back: token, log-in, mailbox, and what is known of it afterwards.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::call::Call;
@@ -19,7 +19,7 @@ use crate::error::{Error, Result, Status};
 use crate::model::{Counts, Event, EventKind, LedgerRow, Outcome, Pipelining, RowState, UnixTime};
 use crate::oauth::provider::Provider;
 use crate::pop3::{Capabilities, Listing, Sizes};
-use crate::store::{AccountRow, Lease, LeaseName, LedgerHead, Progress, Store};
+use crate::store::{AccountRow, Known, Lease, LeaseName, LedgerHead, Progress, Store};
 
 /// Progress is told so often, and written for other processes so often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -61,8 +61,14 @@ pub struct Visited {
     pub counts: Counts,
 }
 
-/// Visits an account. `None`: there was nothing to visit (gone, disabled, or no longer due).
-pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) -> Result<Option<Visited>> {
+/// Visits an account, and tells which one it is. `None`: there was nothing to visit (gone, disabled, or no longer due).
+pub async fn visit(
+    call: &Call,
+    commits: Commits,
+    id: String,
+    regardless: bool,
+    known: &OnceLock<Known>,
+) -> Result<Option<Visited>> {
     let name = LeaseName::Account(id.clone());
     let now = call.now();
     let Some(lease) = call.with_store(move |store| store.lease(&name, now, LEASE_S)).await? else {
@@ -88,6 +94,7 @@ pub async fn visit(call: &Call, commits: Commits, id: String, regardless: bool) 
         Err(e) if e.status == Status::Rights => return give_back(call, lease, None).await,
         Err(e) => return Err(e),
     };
+    let _ = known.set(row.known());
     // Another process may have been here while we waited for our turn.
     if !is_due(&row, now, regardless) {
         return give_back(call, lease, None).await;

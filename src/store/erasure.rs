@@ -1,6 +1,7 @@
 //! Erasing accounts for good, giving their grants back to the providers afterwards, and what must be told before.
 
-use super::{Erased, Result, Revocation, TakesBack, ToRevoke, UnderWay, UnixTime, Whose};
+use super::{Erased, Person, Result, Revocation, TakesBack, ToRevoke, UnderWay, UnixTime, Whose};
+use crate::model::Identity;
 
 /// What is erased wins against whatever runs, in any process: it is fenced off and writes nothing more, not even to a
 /// later account of the same id.
@@ -23,6 +24,12 @@ pub trait Erasure {
 
     /// A token that came in when its account was gone already.
     fn revoke_later(&self, token: &ToRevoke, now: UnixTime) -> Result<()>;
+
+    /// Who a grant is of: by its identity, or by the name he was to sign in with where the provider states none.
+    fn person(&self, identity: Option<&Identity>, sign_in_name: &str) -> Person;
+    /// The providers, by id, of the grants with a refresh token that this person has given and that still live, be
+    /// they pending and whoever owns their accounts.
+    fn living_grants_of(&self, person: &Person) -> Result<Vec<String>>;
 
     /// Refresh tokens that are to be given back by now. Nobody else is given the same ones for some minutes.
     fn take_revocations(&self, now: UnixTime, limit: u32) -> Result<Vec<Revocation>>;

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountState, Lease};
-use crate::error::Result;
+use super::{AccountState, Known, Lease};
+use crate::error::{Result, Status};
 use crate::model::{LedgerRow, Outcome, RowState, UidlKey, UnixTime};
 
 /// Visits kept of each account.
@@ -31,8 +31,14 @@ pub trait History: Send + Sync {
         trace: &[TraceLine],
         change: &mut dyn FnMut(&mut AccountState),
     ) -> Result<bool>;
-    /// A visit that could not end itself (its session panicked); its lease is gone.
-    fn add_pass(&self, account: &str, pass: &Pass) -> Result<()>;
+    /// A visit that could not end itself (its session panicked), with the state it leaves; its lease is gone. `false`:
+    /// the account is there no more, as it was known.
+    fn add_pass(
+        &self,
+        account: &Known,
+        pass: &Pass,
+        change: &mut dyn FnMut(&mut AccountState),
+    ) -> Result<bool>;
     /// The oldest first.
     fn passes(&self, account: &str) -> Result<Vec<Pass>>;
 
@@ -68,6 +74,30 @@ pub struct Pass {
     pub deleted: u64,
     pub bytes: u64,
 }
+
+impl Pass {
+    /// Of a visit that came to no end; when it was last heard of is all that is known.
+    pub(super) fn died(last_seen: UnixTime) -> Pass {
+        Pass {
+            begun: last_seen,
+            ended: last_seen,
+            process: String::new(),
+            outcome: Outcome::Transient,
+            status: Status::Transient.code(),
+            cause: DIED.to_owned(),
+            listed: None,
+            new: 0,
+            taken: 0,
+            deferred: 0,
+            refused: 0,
+            deleted: 0,
+            bytes: 0,
+        }
+    }
+}
+
+/// The cause of a visit whose process was killed, or could not write any more.
+pub const DIED: &str = "visit.died";
 
 /// What happened to a message. The numbers stand in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -352,8 +352,14 @@ pub struct TakesBack {
 pub struct ToRevoke {
     pub provider: String,
     pub to: TakesBack,
+    /// Who gave it.
+    pub person: Person,
     pub refresh_token: Secret,
 }
+
+/// A keyed hash: equal for one person, whoever's accounts his grants are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Person(pub [u8; 16]);
 
 #[derive(Debug)]
 pub struct Revocation {

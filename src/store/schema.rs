@@ -147,8 +147,11 @@ const STEP_1: &str = "
         sealed   BLOB,
         -- When it must be refreshed lest it dies of idleness; NULL: never.
         keep_at  INTEGER,
+        -- Who gave it, hashed, while it lives and may be given back.
+        person   BLOB,
         PRIMARY KEY (account, slot)
     ) WITHOUT ROWID;
+    CREATE INDEX grants_person ON grants (person) WHERE person IS NOT NULL;
     CREATE INDEX grants_keep ON grants (keep_at) WHERE keep_at IS NOT NULL;
 
     CREATE TABLE consents (

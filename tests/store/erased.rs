@@ -83,6 +83,8 @@ fn a_destroyed_data_key_stands_nowhere() {
     let left: Vec<_> =
         keys_of(&path).into_iter().filter(|(_, key)| key.iter().any(|byte| *byte != 0)).collect();
     assert_eq!(left.len(), 27);
+    let everybody = store.person(grant("x").identity.as_ref(), "");
+    assert!(holds(directory.path(), &everybody.0).is_some());
     for key in keys.iter().filter(|key| !left.contains(key)) {
         assert_eq!(holds(directory.path(), &key.1), None, "{}", key.0);
     }
@@ -104,6 +106,8 @@ fn a_token_that_was_given_back_stands_nowhere() {
     let key = keys_of(&path).into_iter().find(|(_, key)| key.iter().any(|byte| *byte != 0)).unwrap().1;
     assert!(holds(directory.path(), &key).is_some());
     assert_eq!(holds(directory.path(), b"refresh-x"), None);
+    let person = store.person(grant("x").identity.as_ref(), "");
+    assert_eq!(holds(directory.path(), &person.0), None, "it is sealed with the token");
     let taken = store.take_revocations(NOW, 9).unwrap().remove(0);
     store.end_revocation(taken.number).unwrap();
     drop(open(&path));

@@ -21,7 +21,13 @@ pub(super) fn explain(call: &Call, row: &AccountRow, wanted: &Wanted) -> Result<
     let became = call.store.what_became(id, &asked, call.now(), MOST)?;
     let passes = call.store.passes(id)?;
     let listing = call.store.ledger(id)?.listing;
-    let told = verdict::Told { asked: &asked, became: &became, passes: &passes, now: call.now() };
+    let told = verdict::Told {
+        asked: &asked,
+        became: &became,
+        passes: &passes,
+        listing: listing.as_ref(),
+        now: call.now(),
+    };
     let (verdict, sentence) = told.verdict(row);
     let mut answer = json!({
         "verb": "explain",

@@ -6,12 +6,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::model::{LedgerRow, Outcome, RowState, UidlKey, UnixTime};
-use crate::store::{AccountRow, Asked, Became, Happening, Pass, What};
+use crate::store::{AccountRow, Asked, Became, Happening, ListingMark, Pass, What};
 
 pub(super) struct Told<'a> {
     pub asked: &'a Asked,
     pub became: &'a Became,
     pub passes: &'a [Pass],
+    /// The last listing that was gone through to its end.
+    pub listing: Option<&'a ListingMark>,
     pub now: UnixTime,
 }
 
@@ -47,6 +49,7 @@ impl Told<'_> {
                 let first = told.min_by_key(|(word, _)| ORDER.iter().position(|known| known == word));
                 match first {
                     Some((word, course)) => (word, course.sentence(word, account)),
+                    None if self.is_more_waiting() => ("waiting", self.never_listed()),
                     None => ("never_listed", self.never_listed()),
                 }
             }
@@ -103,6 +106,14 @@ impl Told<'_> {
         words.join(" ")
     }
 
+    /// Whether the last listing was longer than what was gone through of it: a visit ended before.
+    fn is_more_waiting(&self) -> bool {
+        let last = self.passes.iter().rev().find(|pass| pass.listed.is_some_and(|listed| listed > 0));
+        last.is_some_and(|last| {
+            last.outcome != Outcome::Ok && self.listing.is_none_or(|listing| listing.at < last.begun)
+        })
+    }
+
     /// What the visits kept say of the listing.
     fn visits(&self) -> String {
         let (Some(first), Some(last)) = (self.passes.first(), self.passes.last()) else {
@@ -119,7 +130,7 @@ impl Told<'_> {
             }
             None => words += "; none of them came to a listing.",
         }
-        if last.outcome == Outcome::OkMore {
+        if self.is_more_waiting() {
             words += " More was waiting then: what was not begun yet is known by nothing.";
         }
         if last.listed.is_none() || last.status != 0 {

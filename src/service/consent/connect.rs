@@ -252,8 +252,8 @@ async fn settle(
         session: (trust == Trust::AskOwner && !is_operators_device(consent)).then_some(consent.session),
         dead: false,
     };
-    let row = row.clone();
-    let unwanted = grant.refresh_token.as_ref().map(Secret::duplicate);
+    let (row, account) = (row.clone(), &row.account);
+    let unwanted = (grant.identity.clone(), grant.refresh_token.as_ref().map(Secret::duplicate));
     let settled = call
         .with_store(move |store| {
             let settled = is_unchanged(store, &row).and_then(|()| match trust {
@@ -267,7 +267,7 @@ async fn settle(
         .await?;
     if !settled.1 {
         // Erased while the person signed in: nobody else knows of this grant.
-        revoke::later(call, &provider.id, unwanted).await;
+        revoke::later(call, &provider.id, account, unwanted.0, unwanted.1).await;
     }
     settled.0
 }

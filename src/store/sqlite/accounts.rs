@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::change::Change;
 use super::keys::{Hash, Keys};
 use super::state::{self, from_json, schedule, to_json};
-use super::{history, links, passwords, standings};
+use super::{grants, history, links, passwords};
 use crate::error::{Error, Result, Status};
 use crate::model::{Account, UnixTime};
 use crate::store::seal::DataKey;
-use crate::store::{AccountQuery, AccountRow, AccountState, Known, fault};
+use crate::store::{AccountQuery, AccountRow, AccountState, GrantSlot, Known, fault};
 
 pub(super) struct Found {
     pub row: i64,
@@ -247,8 +247,11 @@ pub(super) fn replace(
         passwords::empty(db, found.row)?;
     }
     if change.grant {
-        db.execute("UPDATE grants SET sealed = NULL, version = version + 1 WHERE account = ?", [found.row])?;
-        standings::grant_gone(db, found.row)?;
+        // An empty slot too: who has read it is about to write what belongs to the account as it was.
+        db.execute("UPDATE grants SET version = version + 1 WHERE account = ? AND slot < 2", [found.row])?;
+        for which in [GrantSlot::Active, GrantSlot::Pending] {
+            grants::empty(db, found.row, which)?;
+        }
         db.execute("DELETE FROM consents WHERE account = ? AND used = 0", [found.row])?;
         links::void(db, found.row)?;
     }
@@ -257,7 +260,10 @@ pub(super) fn replace(
 
 /// A visit under way is at the mailbox left behind: it is fenced off, and may record nothing as of the new one.
 fn leave_mailbox(db: &Connection, found: &Found) -> Result<()> {
-    db.execute("UPDATE leases SET fence = fence + 1 WHERE account = ? AND kind = 0", [found.row])?;
+    db.execute(
+        "UPDATE leases SET fence = fence + 1, holder = '' WHERE account = ? AND kind = 0",
+        [found.row],
+    )?;
     db.execute("DELETE FROM listings WHERE account = ?", [found.row])?;
     db.execute(
         "DELETE FROM ledger WHERE account = ? AND generation < ?",

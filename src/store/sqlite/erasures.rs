@@ -12,8 +12,8 @@ use super::accounts::{self, IDS, Origin};
 use super::keys::{self, Hash, Keys};
 use super::{Durability, PATIENCE as USUAL, SqliteStore, consents, grants, leases, revocations};
 use crate::error::{Error, Result, Status};
-use crate::model::UnixTime;
-use crate::store::{Erased, Erasure, Revocation, TakesBack, ToRevoke, UnderWay, Whose};
+use crate::model::{Identity, UnixTime};
+use crate::store::{Erased, Erasure, Person, Revocation, TakesBack, ToRevoke, UnderWay, Whose};
 
 /// What one attempt at the later steps may cost.
 pub(super) struct Effort {
@@ -81,6 +81,14 @@ impl Erasure for SqliteStore {
 
     fn revoke_later(&self, token: &ToRevoke, now: UnixTime) -> Result<()> {
         self.write(Durability::Full, |db| revocations::put(db, &self.keys, token, now))
+    }
+
+    fn person(&self, identity: Option<&Identity>, sign_in_name: &str) -> Person {
+        Person(self.keys.person(identity, sign_in_name))
+    }
+
+    fn living_grants_of(&self, person: &Person) -> Result<Vec<String>> {
+        self.read(|db| grants::providers_of(db, &self.keys, person))
     }
 
     fn take_revocations(&self, now: UnixTime, limit: u32) -> Result<Vec<Revocation>> {
@@ -158,6 +166,12 @@ impl Begin<'_> {
                 }
             }
             Whose::Owner(owner) => accounts::forget_realm(db, &self.keys.owner(owner))?,
+            Whose::Realm(_) if doomed.len() == BATCH as usize => {
+                for one in &doomed {
+                    accounts::forget_realm(db, &one.owner)?;
+                }
+            }
+            // With the last ones those owners too who have no account.
             Whose::Realm(realm) => {
                 db.execute(
                     "DELETE FROM owners
@@ -186,12 +200,12 @@ impl Begin<'_> {
     /// How many. What does not open any more cannot be given back, and is erased nevertheless.
     fn keep_tokens(&self, row: i64) -> Result<u32> {
         let mut kept = 0;
-        for grant in grants::of_row(self.db, self.keys, row) {
+        for (person, grant) in grants::of_row(self.db, self.keys, row) {
             let (Some(to), Some(refresh_token)) = ((self.takes_back)(&grant.provider), grant.refresh_token)
             else {
                 continue;
             };
-            let token = ToRevoke { provider: grant.provider, to, refresh_token };
+            let token = ToRevoke { provider: grant.provider, to, person, refresh_token };
             revocations::put(self.db, self.keys, &token, self.now)?;
             kept += 1;
         }
@@ -252,12 +266,19 @@ impl SqliteStore {
     }
 
     fn finish(&self, begun: &[i64], mut pieces: usize) -> Result<bool> {
-        for account in begun {
+        // Many accounts at once: one transaction for each of them is most of the time a realm takes.
+        for accounts in begun.chunks(BATCH as usize) {
             for (table, key) in PIECEMEAL {
-                while self.write(Durability::Relaxed, |db| delete_piece(db, table, key, *account))? == PIECE {
-                    pieces -= 1;
+                loop {
+                    let deleted =
+                        self.write(Durability::Relaxed, |db| delete_piece(db, table, key, accounts))?;
+                    // What is there no more costs nothing, or a short effort would never come past it.
+                    pieces = pieces.saturating_sub(deleted.min(1));
                     if pieces == 0 {
                         return Ok(false);
+                    }
+                    if deleted < PIECE {
+                        break;
                     }
                 }
             }
@@ -268,7 +289,7 @@ impl SqliteStore {
         // Not of those begun meanwhile: their pages may stand in the log.
         self.write(Durability::Relaxed, |db| {
             for account in begun {
-                db.execute("DELETE FROM erasures WHERE account = ?", [account])?;
+                db.prepare_cached("DELETE FROM erasures WHERE account = ?")?.execute([account])?;
             }
             Ok(true)
         })
@@ -289,9 +310,11 @@ fn begun(db: &Connection) -> Result<Vec<i64>> {
     Ok(accounts.collect::<rusqlite::Result<_>>()?)
 }
 
-fn delete_piece(db: &Connection, table: &str, key: &str, account: i64) -> Result<usize> {
+fn delete_piece(db: &Connection, table: &str, key: &str, accounts: &[i64]) -> Result<usize> {
+    let places = vec!["?"; accounts.len()].join(", ");
     let statement = format!(
-        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE account = ? LIMIT {PIECE})"
+        "DELETE FROM {table}
+            WHERE ({key}) IN (SELECT {key} FROM {table} WHERE account IN ({places}) LIMIT {PIECE})"
     );
-    Ok(db.prepare_cached(&statement)?.execute([account])?)
+    Ok(db.prepare_cached(&statement)?.execute(rusqlite::params_from_iter(accounts))?)
 }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::accounts::IDS;
-use super::keys::Keys;
+use super::keys::{Hash, Keys};
 use super::{accounts, natural, sql, standings};
 use crate::error::{Error, Result};
 use crate::model::{Identity, KEEP_GRANT_S, UnixTime};
 use crate::secret::Secret;
-use crate::store::{Grant, GrantSlot, Reach, StoredGrant, fault};
+use crate::store::{Grant, GrantSlot, Person, Reach, StoredGrant, fault};
 
 pub(super) fn read(
     db: &Connection,
@@ -24,9 +24,30 @@ pub(super) fn read(
 }
 
 /// Both slots' living grants, as far as they open.
-pub(super) fn of_row(db: &Connection, keys: &Keys, row: i64) -> impl Iterator<Item = Grant> {
-    let slots = [GrantSlot::Active, GrantSlot::Pending].map(|which| read_row(db, keys, row, which));
-    slots.into_iter().flatten().flatten().map(|stored| stored.grant).filter(|grant| !grant.dead)
+pub(super) fn of_row(db: &Connection, keys: &Keys, row: i64) -> impl Iterator<Item = (Person, Grant)> {
+    let of = |which| {
+        let grant = read_row(db, keys, row, which).ok()??.grant;
+        let mut statement =
+            db.prepare_cached("SELECT person FROM grants WHERE account = ? AND slot = ?").ok()?;
+        let person: Option<Hash> = statement.query_row(params![row, number(which)], |row| row.get(0)).ok()?;
+        Some((Person(person?), grant))
+    };
+    [GrantSlot::Active, GrantSlot::Pending].into_iter().filter_map(of).collect::<Vec<_>>().into_iter()
+}
+
+/// Of the living ones that this person gave.
+pub(super) fn providers_of(db: &Connection, keys: &Keys, person: &Person) -> Result<Vec<String>> {
+    let mut statement = db.prepare_cached("SELECT account, slot FROM grants WHERE person = ?")?;
+    let found: Vec<(i64, u8)> = statement
+        .query_map([person.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    // One that does not open is nobody's use.
+    let of = |(row, slot)| {
+        let which =
+            [GrantSlot::Active, GrantSlot::Pending].into_iter().find(|which| number(*which) == slot)?;
+        Some(read_row(db, keys, row, which).ok()??.grant.provider)
+    };
+    Ok(found.into_iter().filter_map(of).collect())
 }
 
 fn read_row(db: &Connection, keys: &Keys, row: i64, which: GrantSlot) -> Result<Option<StoredGrant>> {
@@ -53,12 +74,17 @@ pub(super) fn put(
     if found != expected {
         return Ok(None);
     }
-    let sealed = accounts::data_key(db, keys, row)?.seal("grant", &[number(which)], &to_clear(grant)?)?;
+    let found = accounts::at(db, keys, row)?;
+    let sealed = found.key.seal("grant", &[number(which)], &to_clear(grant)?)?;
+    let name = found.shown.account.sign_in_name();
+    let person = last_renewed(grant).map(|_| keys.person(grant.identity.as_ref(), name));
+    let keep_at = keep_at(which, grant).map(sql);
     db.prepare_cached(
-        "INSERT INTO grants (account, slot, version, sealed, keep_at) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET version = excluded.version, sealed = excluded.sealed, keep_at = excluded.keep_at",
+        "INSERT INTO grants (account, slot, version, sealed, keep_at, person) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET version = excluded.version, sealed = excluded.sealed,
+                keep_at = excluded.keep_at, person = excluded.person",
     )?
-    .execute(params![row, number(which), sql(version + 1), sealed, keep_at(which, grant).map(sql)])?;
+    .execute(params![row, number(which), sql(version + 1), sealed, keep_at, person])?;
     if which == GrantSlot::Active {
         standings::renewed(db, row, &grant.provider, last_renewed(grant))?;
     }
@@ -67,7 +93,7 @@ pub(super) fn put(
 
 pub(super) fn empty(db: &Connection, row: i64, which: GrantSlot) -> Result<()> {
     db.prepare_cached(
-        "UPDATE grants SET sealed = NULL, keep_at = NULL, version = version + 1
+        "UPDATE grants SET sealed = NULL, keep_at = NULL, person = NULL, version = version + 1
             WHERE account = ? AND slot = ? AND sealed IS NOT NULL",
     )?
     .execute(params![row, number(which)])?;

@@ -15,7 +15,7 @@ use crate::store::{Asked, Became, HAPPENINGS, HAPPENINGS_S, Happening, PASSES, P
 /// Rows looked at in one pruning beyond those just written: a long-forgotten account is cleared over some visits.
 const PRUNED_AT_ONCE: u32 = 256;
 
-pub(super) fn add_pass(db: &Connection, account: i64, pass: &Pass) -> Result<()> {
+pub(super) fn add_pass(db: &Connection, account: i64, process: &str, pass: &Pass) -> Result<()> {
     let number: i64 = db
         .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM passes WHERE account = ?")?
         .query_row([account], |row| row.get(0))?;
@@ -28,7 +28,7 @@ pub(super) fn add_pass(db: &Connection, account: i64, pass: &Pass) -> Result<()>
         number,
         sql(pass.begun),
         sql(pass.ended),
-        leases::process(),
+        process,
         pass.outcome.name(),
         pass.status,
         pass.cause,

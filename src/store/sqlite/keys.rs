@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::sql;
 use crate::error::Result;
-use crate::model::UnixTime;
+use crate::model::{Identity, UnixTime};
 use crate::store::seal::{DataKey, Index, KeyId, KeyRing, random};
 
 pub(super) struct Keys {
@@ -41,6 +41,13 @@ impl Keys {
 
     pub fn owner(&self, name: &str) -> Hash {
         self.index.of("owner", name)
+    }
+
+    pub fn person(&self, identity: Option<&Identity>, sign_in_name: &str) -> Hash {
+        match identity {
+            Some(identity) => self.index.of("person", &identity.person().join("\0")),
+            None => self.index.of("person", &sign_in_name.to_ascii_lowercase()),
+        }
     }
 
     pub fn unwrap(&self, number: [u8; 16], data_key: &[u8]) -> Result<DataKey> {

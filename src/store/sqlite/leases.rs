@@ -5,10 +5,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::sql;
+use super::{history, sql};
 use crate::error::{Error, Result};
 use crate::model::UnixTime;
-use crate::store::{Lease, LeaseName, fault};
+use crate::store::{Lease, LeaseName, Pass, fault};
 
 pub(super) struct Taken {
     pub fence: u64,
@@ -31,6 +31,9 @@ pub(super) fn visit_byte(row: i64) -> u64 {
 
 pub(super) fn take(db: &Connection, row: i64, name: &LeaseName, now: UnixTime, for_s: u32) -> Result<Taken> {
     let counted = matches!(name, LeaseName::Account(_));
+    if counted {
+        note_death(db, row, for_s)?;
+    }
     let (fence, attempts): (i64, u32) = db
         .prepare_cached(
             "UPDATE leases SET fence = fence + 1, holder = ?, expires_at = ?, attempts = attempts + ?
@@ -43,6 +46,27 @@ pub(super) fn take(db: &Connection, row: i64, name: &LeaseName, now: UnixTime, f
         .optional()?
         .ok_or_else(Error::rights)?;
     Ok(Taken { fence: super::natural(fence), attempts: attempts.saturating_sub(counted.into()) })
+}
+
+/// Whoever held it last never gave it back, and his visit has no end among the passes: killed, he could not write one.
+fn note_death(db: &Connection, row: i64, for_s: u32) -> Result<()> {
+    let (holder, expires_at): (String, i64) = db
+        .prepare_cached("SELECT holder, expires_at FROM leases WHERE account = ? AND kind = 0")?
+        .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .unwrap_or_default();
+    if holder.is_empty() {
+        return Ok(());
+    }
+    let last_seen = super::natural(expires_at).saturating_sub(for_s.into());
+    history::add_pass(db, row, &holder, &Pass::died(last_seen))
+}
+
+/// The end of the last visit of this process is told.
+pub(super) fn told(db: &Connection, row: i64) -> Result<()> {
+    db.prepare_cached("UPDATE leases SET holder = '' WHERE account = ? AND kind = 0 AND holder = ?")?
+        .execute(params![row, process()])?;
+    Ok(())
 }
 
 pub(super) fn renew(db: &Connection, lease: &Lease, now: UnixTime, for_s: u32) -> Result<bool> {

@@ -256,15 +256,26 @@ impl History for SqliteStore {
             let Some(row) = leases::holds(db, lease)? else {
                 return Ok(false);
             };
-            history::add_pass(db, row, pass)?;
+            history::add_pass(db, row, &leases::process(), pass)?;
             traces::add(db, &self.keys, row, trace, pass.ended)?;
             state::update(db, &self.keys, lease.name.account(), change)
         })
     }
 
-    fn add_pass(&self, account: &str, pass: &Pass) -> Result<()> {
-        self.write(Durability::Relaxed, |db| {
-            history::add_pass(db, accounts::row_of(db, &self.keys, account)?, pass)
+    fn add_pass(
+        &self,
+        account: &Known,
+        pass: &Pass,
+        change: &mut dyn FnMut(&mut AccountState),
+    ) -> Result<bool> {
+        self.write(Durability::Full, |db| {
+            if !accounts::is_known(db, &self.keys, account)? {
+                return Ok(false);
+            }
+            let row = accounts::row_of(db, &self.keys, &account.id)?;
+            history::add_pass(db, row, &leases::process(), pass)?;
+            leases::told(db, row)?;
+            state::update(db, &self.keys, &account.id, change)
         })
     }
 

@@ -11,7 +11,7 @@ use super::{natural, sql};
 use crate::error::Result;
 use crate::model::UnixTime;
 use crate::secret::Secret;
-use crate::store::{Revocation, TakesBack, ToRevoke, fault};
+use crate::store::{Person, Revocation, TakesBack, ToRevoke, fault};
 
 /// No longer is it tried.
 const WEEK_S: u64 = 7 * 86_400;
@@ -25,7 +25,13 @@ pub(super) fn put(db: &Connection, keys: &Keys, token: &ToRevoke, now: UnixTime)
     let endpoint = token.to.endpoint.as_deref();
     let clear = wiped_json(
         2 * refresh_token.len(),
-        &Borrowed { provider: &token.provider, issuer: &token.to.issuer, endpoint, refresh_token },
+        &Borrowed {
+            provider: &token.provider,
+            issuer: &token.to.issuer,
+            endpoint,
+            person: token.person.0,
+            refresh_token,
+        },
     )?;
     db.prepare_cached(
         "INSERT INTO revocations (slot, sealed, attempts, next_at, until) VALUES (?, ?, 0, ?, ?)",
@@ -64,7 +70,8 @@ fn open(keys: &Keys, number: [u8; 16], data_key: &[u8], sealed: &[u8]) -> Result
     let clear: Clear =
         serde_json::from_slice(&clear).map_err(|_| fault::corrupt("a revocation does not parse"))?;
     let to = TakesBack { issuer: clear.issuer, endpoint: clear.endpoint };
-    Ok(ToRevoke { provider: clear.provider, to, refresh_token: Secret::new(clear.refresh_token) })
+    let (person, refresh_token) = (Person(clear.person), Secret::new(clear.refresh_token));
+    Ok(ToRevoke { provider: clear.provider, to, person, refresh_token })
 }
 
 pub(super) fn next(db: &Connection) -> Result<Option<UnixTime>> {
@@ -98,6 +105,7 @@ struct Borrowed<'a> {
     provider: &'a str,
     issuer: &'a str,
     endpoint: Option<&'a str>,
+    person: [u8; 16],
     refresh_token: &'a str,
 }
 
@@ -106,5 +114,6 @@ struct Clear {
     provider: String,
     issuer: String,
     endpoint: Option<String>,
+    person: [u8; 16],
     refresh_token: String,
 }

@@ -129,10 +129,50 @@ pub fn tokens_of_an_erased_account_are_given_back_for_a_week(open: Open) {
     let late = ToRevoke {
         provider: "microsoft".into(),
         to: takes_back("microsoft").unwrap(),
+        person: store.person(None, "Alice@Example.com"),
         refresh_token: Secret::new("late".into()),
     };
     store.revoke_later(&late, NOW).unwrap();
     assert_eq!(open().take_revocations(NOW, 9).unwrap()[0].token.refresh_token.expose(), "late");
+}
+
+pub fn living_grants_are_found_by_the_person_who_gave_them(open: Open) {
+    let store = open();
+    put(&*store, "inbox");
+    put(&*store, "other");
+    let of = |subject: &str, token: &str| {
+        let mut grant = grant(token);
+        let identity = grant.identity.as_mut().unwrap();
+        (identity.subject, identity.tenant, identity.object) = (subject.into(), None, None);
+        grant
+    };
+    let person = |subject: &str| store.person(of(subject, "").identity.as_ref(), "whatever");
+    let living = |subject: &str| open().living_grants_of(&person(subject)).unwrap();
+    store.put_grant("inbox", GrantSlot::Active, 0, &of("a", "one")).unwrap();
+    store.put_grant("other", GrantSlot::Pending, 0, &of("a", "two")).unwrap();
+    assert_eq!((living("a").len(), living("b").len()), (2, 0));
+    erase(&*store, Whose::Account { id: "inbox".into(), forget_realm: true });
+    let taken = store.take_revocations(NOW, 9).unwrap().remove(0);
+    assert_eq!(taken.token.person, person("a"));
+    assert_eq!(living("a"), ["microsoft"]);
+
+    // What is over, or cannot be given back, is nobody's use.
+    let dead = Grant { dead: true, ..of("a", "three") };
+    let version = store.put_grant("other", GrantSlot::Active, 0, &dead).unwrap().unwrap();
+    store.drop_grant("other", GrantSlot::Pending).unwrap();
+    assert!(living("a").is_empty());
+    store.put_grant("other", GrantSlot::Active, version, &of("a", "four")).unwrap().unwrap();
+    assert_eq!(living("a").len(), 1);
+    let mut elsewhere = store.account("other").unwrap().unwrap().account;
+    elsewhere.source = TokenSource::Provider("elsewhere".into());
+    store.put_account(&elsewhere, 1000, NOW).unwrap();
+    assert!(living("a").is_empty());
+
+    // Without an identity it is the name, in whatever case.
+    let nameless = Grant { identity: None, ..grant("five") };
+    let name = elsewhere.sign_in_name().to_uppercase();
+    store.put_grant("other", GrantSlot::Pending, 0, &nameless).unwrap();
+    assert_eq!(open().living_grants_of(&store.person(None, &name)).unwrap(), ["microsoft"]);
 }
 
 pub fn consents_are_told_without_what_is_secret(open: Open) {

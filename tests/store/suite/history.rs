@@ -133,8 +133,49 @@ pub fn a_hundred_passes_are_kept_of_each_account(open: Open) {
     assert_eq!(kept[99], Pass { process, ..pass(NOW + 104) });
     assert_eq!(open().account("inbox").unwrap().unwrap().state.failures, 105, "in the same transaction");
     assert_eq!(open().passes("other").unwrap().len(), 1);
-    store.add_pass("other", &pass(2)).unwrap();
+    assert!(store.add_pass(&"other".into(), &pass(2), &mut |state| state.failures = 7).unwrap());
     assert_eq!(open().passes("other").unwrap().len(), 2);
+    assert_eq!(open().account("other").unwrap().unwrap().state.failures, 7);
+
+    // Not into a later account of the id.
+    let before = open().account("other").unwrap().unwrap().known();
+    store.remove_account("other", true).unwrap();
+    assert!(!store.add_pass(&before, &pass(3), &mut |_| panic!()).unwrap());
+    put(&*store, "other");
+    assert!(!store.add_pass(&before, &pass(3), &mut |_| panic!()).unwrap());
+    assert!(open().passes("other").unwrap().is_empty());
+}
+
+pub fn a_visit_that_came_to_no_end_is_noted_by_the_next(open: Open) {
+    put(&*open(), "inbox");
+    let name = LeaseName::Account("inbox".into());
+    let begin = |at| open().lease(&name, at, 120).unwrap().unwrap();
+    let lease = begin(NOW);
+    assert!(open().renew(&lease, NOW + 60, 120).unwrap());
+    // Killed.
+    drop(lease);
+    let store = open();
+    let lease = store.lease(&name, NOW + 900, 120).unwrap().unwrap();
+    let died = store.passes("inbox").unwrap();
+    assert_eq!(died.len(), 1);
+    assert_eq!((died[0].begun, died[0].ended, died[0].listed), (NOW + 60, NOW + 60, None));
+    assert_eq!((died[0].cause.as_str(), died[0].process.is_empty()), ("visit.died", false));
+    assert!(store.end_visit(&lease, &pass(NOW + 901), &[], &mut |_| ()).unwrap());
+    store.release(&lease, true).unwrap();
+
+    // One that ended, or of which somebody told, is no other.
+    let lease = store.lease(&name, NOW + 902, 120).unwrap().unwrap();
+    assert_eq!(store.passes("inbox").unwrap().len(), 2);
+    drop(lease);
+    assert!(store.add_pass(&"inbox".into(), &pass(NOW + 903), &mut |_| ()).unwrap());
+    let lease = begin(NOW + 904);
+    // Nor is one whose account was moved to another mailbox under it.
+    let mut moved = store.account("inbox").unwrap().unwrap().account;
+    moved.user = "elsewhere@contoso.example".into();
+    store.put_account(&moved, 1000, NOW + 905).unwrap();
+    drop(lease);
+    drop(begin(NOW + 906));
+    assert_eq!(store.passes("inbox").unwrap().iter().filter(|pass| pass.cause == "visit.died").count(), 1);
 }
 
 pub fn thirty_days_are_kept_of_what_happened(open: Open) {

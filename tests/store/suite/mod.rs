@@ -59,6 +59,7 @@ macro_rules! every_promise {
                 a_realm_of_many_goes_in_steps
                 what_was_known_before_reaches_no_later_account
                 tokens_of_an_erased_account_are_given_back_for_a_week
+                living_grants_are_found_by_the_person_who_gave_them
                 consents_are_told_without_what_is_secret;
             grants:
                 a_grant_comes_back_whole
@@ -80,6 +81,7 @@ macro_rules! every_promise {
                 what_changes_a_row_is_told_with_it
                 a_lost_fence_tells_nothing
                 a_hundred_passes_are_kept_of_each_account
+                a_visit_that_came_to_no_end_is_noted_by_the_next
                 thirty_days_are_kept_of_what_happened
                 so_many_happenings_are_kept_and_no_more
                 a_trace_is_on_for_every_instance_until_its_time

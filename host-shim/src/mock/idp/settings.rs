@@ -22,6 +22,8 @@ pub struct Settings {
     pub consent: Consent,
     pub token_lifetime: Duration,
     pub rotation: Rotation,
+    /// Giving one grant back ends every grant of that person to that client (Google).
+    pub revokes_all: bool,
     pub id_token: IdToken,
     pub alg: Alg,
     /// RFC 9207: `iss` in the answer, and its announcement.
@@ -69,6 +71,7 @@ impl Settings {
             consent: Consent::Granted,
             token_lifetime: Duration::from_secs(3600),
             rotation: Rotation::Rotates,
+            revokes_all: false,
             id_token: IdToken::Good,
             alg: Alg::Es256,
             iss: IssAnswer::Right,

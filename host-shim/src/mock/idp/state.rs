@@ -179,9 +179,14 @@ impl State {
         }
     }
 
-    /// RFC 7009: a refresh token ends its family, an access token only itself.
-    pub fn revoke(&mut self, token: &str, tokens: &TokenTable) {
+    /// RFC 7009: a refresh token ends its family (with `all` every one of the person), an access token only
+    /// itself.
+    pub fn revoke(&mut self, token: &str, all: bool, tokens: &TokenTable) {
         match self.refresh.get(token).map(|entry| entry.family) {
+            Some(family) if all => {
+                let user = self.families[family].grant.user.clone();
+                self.revoke_user(&user, tokens);
+            }
             Some(family) => self.end(family, tokens),
             None => tokens.revoke(token),
         }

@@ -99,7 +99,8 @@ pub(super) fn token(
 pub(super) fn revoke(shared: &Shared, form: &Form) -> Reply {
     if let Some(token) = form.get("token") {
         shared.journal.shown(token);
-        shared.state.lock().revoke(token, &shared.tokens);
+        let all = shared.settings().revokes_all;
+        shared.state.lock().revoke(token, all, &shared.tokens);
     }
     Reply::json(StatusCode::OK, &json!({}))
 }
