@@ -16,6 +16,7 @@ use super::{Common, Done, Trouble};
 
 #[derive(Debug, Args)]
 pub struct Explain {
+    /// Whose mail: the account's id
     account: String,
     #[command(flatten)]
     configured: Configured,
@@ -39,6 +40,7 @@ struct Wanted {
 
 #[derive(Debug, Args)]
 pub struct Trace {
+    /// The account's id
     account: String,
     #[command(flatten)]
     configured: Configured,
@@ -49,6 +51,7 @@ pub struct Trace {
 
 #[derive(Debug, Args)]
 pub struct SupportBundle {
+    /// The account's id
     account: String,
     #[command(flatten)]
     configured: Configured,
@@ -120,7 +123,8 @@ impl Trace {
         });
         for line in members(&answer["lines"]) {
             let (at, process) = (when(&line["at"]), text(&line["process"]));
-            console.say(&format!("  {at} {:>7} ms  {process}  {}", line["ms"], text(&line["line"])));
+            let ms = line["ms"].as_u64().unwrap_or_default();
+            console.say(&format!("  {at} {ms:>7} ms  {process}  {}", text(&line["line"])));
         }
         Ok(())
     }
@@ -140,7 +144,13 @@ impl SupportBundle {
             options.write(true).create_new(true).open(file).and_then(|mut file| {
                 std::io::Write::write_all(&mut file, format!("{answer:#}\n").as_bytes())
             });
-        written.map_err(|e| Trouble::io(file.display(), &e, "Name a file that is not there yet."))?;
+        written.map_err(|e| {
+            Trouble::io(
+                file.display(),
+                &e,
+                "Name a file that is not there yet, in a folder that can be written.",
+            )
+        })?;
         console.say(&format!("{}: written to {}", self.account, file.display()));
         console.object(&json!({ "type": "bundle", "account": self.account, "file": file }));
         Ok(())
