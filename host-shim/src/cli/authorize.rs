@@ -98,9 +98,20 @@ impl Authorize {
     /// A host with pages sends the address of the page that redeems it; here that page is a terminal.
     fn offer_link(&self, instance: &mut Instance, console: &Console) -> Done {
         let answer = self.act(instance, None, &json!({"verb": "offer_link"}))?;
+        let query = library::Query {
+            actor: &self.configured.actor,
+            account: Some(&self.account),
+            realm: None,
+            after: None,
+            limit: 0,
+        };
+        let shown: Option<Value> = serde_json::from_str(&instance.accounts(&query)?).ok();
+        let owner =
+            shown.as_ref().and_then(|shown| shown["accounts"][0]["owner"].as_str()).unwrap_or("OWNER");
         console.say(&format!(
-            "The owner signs in himself, once and within a day, with\n\n  multipop-host authorize {} --as OWNER --redeem {}\n",
+            "The owner signs in himself, once and within a day, with\n\n  multipop-host authorize {} --config {} --as {owner} --redeem {}\n",
             self.account,
+            self.configured.config.display(),
             answer["token"].as_str().unwrap_or_default(),
         ));
         console.object(&json!({"type": "link", "account": self.account, "link": answer}));
