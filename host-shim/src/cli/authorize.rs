@@ -121,8 +121,7 @@ impl Authorize {
     fn act(&self, instance: &mut Instance, session: Option<&str>, verb: &Value) -> Result<Value, Trouble> {
         let answer =
             instance.account_act(&self.configured.actor, &self.account, session, &verb.to_string())?;
-        serde_json::from_str(&answer)
-            .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))
+        opened::parsed(&answer)
     }
 
     /// Asks as often as the library says, which says as often as the provider.
@@ -133,8 +132,7 @@ impl Authorize {
             session,
             ..library::Authorize::default()
         };
-        let begun: Value = serde_json::from_str(&instance.device_begin(&request)?)
-            .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))?;
+        let begun = opened::parsed(&instance.device_begin(&request)?)?;
         console.say(begun["message"].as_str().unwrap_or_default());
         console.object(&json!({"type": "device", "account": self.account, "device": begun}));
         let lasts = Duration::from_secs(begun["expires_in_s"].as_u64().unwrap_or_default());

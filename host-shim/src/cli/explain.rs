@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
-use super::console::Console;
+use super::console::{Console, members, text};
 use super::opened::{self, Configured, LogLines};
 use super::{Common, Done, Trouble};
 
@@ -167,8 +167,7 @@ fn ask(
     let log = Box::new(LogLines(console.clone()));
     let mut instance: Instance = opened::open(common, console, &configured.config, log)?;
     let answer = instance.account_act(&configured.actor, account, None, &act.to_string())?;
-    serde_json::from_str(&answer)
-        .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))
+    opened::parsed(&answer)
 }
 
 /// Seconds since the Unix epoch.
@@ -194,16 +193,6 @@ fn since(text: &str) -> Result<i64, String> {
 fn when(at: &Value) -> String {
     let time = at.as_i64().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
-}
-
-fn members(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A peer's words do nothing to a terminal.
-fn text(value: &Value) -> String {
-    let text = value.as_str().unwrap_or_default();
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]

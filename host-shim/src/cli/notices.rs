@@ -101,8 +101,7 @@ impl Told {
         let (mut found, mut failed) = (0, 0);
         loop {
             let answer = instance.act("*", r#"{"verb":"notices"}"#)?;
-            let answer: Value = serde_json::from_str(&answer)
-                .map_err(|e| Trouble::here(format!("notices: {e}"), "The library is of another version."))?;
+            let answer = opened::parsed(&answer)?;
             let notices = answer["notices"].as_array().map(Vec::as_slice).unwrap_or_default();
             found += notices.len();
             let mut sent = Vec::new();
