@@ -349,7 +349,7 @@ multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const 
  *     notices        MULTIPOP_OPERATOR: what is to be sent now to owners and to the operator, worded, each given to one
  *                    caller for five minutes; of users' "limit" at a time (1 to 1,000, else 100), and "more" says to
  *                    ask again once these were sent (docs/embedding.md, Notices)
- *     notices_done   MULTIPOP_OPERATOR: the "ids" of those that were sent, at most 1,000; one not known any more is
+ *     notices_done   MULTIPOP_OPERATOR: the "ids" of those that were sent, at most 1,000; one that is over by now is
  *                    passed over, and "noted" counts the others
  *
  * Answers JSON in `*out` ($defs/verb_answer of config.schema.json). Since 1.2, as all its verbs.
