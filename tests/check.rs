@@ -475,3 +475,34 @@ fn i09_a_cancel_ends_it() {
     assert_eq!(error.status, multipop::error::Status::Cancelled);
     assert_eq!(ask(&house, "*", None, false).unwrap()["ok"], true, "it is consumed");
 }
+
+#[test]
+fn a_sign_in_that_failed_long_ago_is_told_with_its_age_and_not_held_against_a_mended_configuration() {
+    let unconnected = |error: OAuthError| {
+        let signed = Signed::new(Script::dovecot(), Settings::generic());
+        signed
+            .idp
+            .change(|s| s.faults = vec![idp::Fault::new(idp::At::Code, idp::What::Error(error)).times(1)]);
+        let mut host = Recorder::default();
+        let uri = signed.idp.consent(&signed.begin(&mut host).unwrap(), house::USER).unwrap();
+        signed.bring(&mut host, &uri, house::signed::SESSION).0.unwrap_err();
+        signed
+    };
+    let message = |found: &Value| {
+        let red = found["steps"].as_array().unwrap().iter().find(|step| step["state"] == "red").unwrap();
+        red["message"].as_str().unwrap().to_owned()
+    };
+    let signed = unconnected(OAuthError::new("unauthorized_client"));
+    signed.house.clock.advance(3 * 3600);
+    let found = alice(&signed.house);
+    assert!(message(&found).contains("the last sign-in, 3 hours ago, failed"), "{found:#}");
+    let cause = found["steps"].as_array().unwrap().iter().find_map(|step| step["cause"].as_str()).unwrap();
+    assert!(cause.starts_with("config."), "{found:#}");
+    signed.house.clock.advance(86_400);
+    assert_red(&alice(&signed.house), "token", "consent.none", "user");
+    // What a person said stays until he says something else.
+    let signed = unconnected(OAuthError::new("access_denied"));
+    signed.house.clock.advance(3 * 86_400);
+    let found = alice(&signed.house);
+    assert!(message(&found).contains("the last sign-in, 3 days ago, failed"), "{found:#}");
+}

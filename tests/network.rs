@@ -2,6 +2,8 @@
 //! which proxy; and who is told what when that fails.
 
 mod house;
+#[path = "network/names.rs"]
+mod names;
 #[path = "network/proxy.rs"]
 mod proxy;
 
@@ -156,6 +158,11 @@ fn i14_what_an_owner_chose_is_judged_before_any_proxy_is_asked() {
         for server in ["localhost:995", "127.0.0.1:995", "[::1]:995", "10.0.0.1:995"] {
             assert_eq!(collect(server), "config.server_private", "{kind} {server}");
         }
+        assert_eq!(collect("localhost:995"), "config.server_private");
+        let request = CheckRequest { actor: OWNER, account: Some("alice"), deadline_s: 60, dry_run: false };
+        let found = house.instance.check(&mut Recorder::default(), &request).unwrap();
+        assert!(found.contains("config.server_private"), "{found}");
+        assert!(!found.contains("127.0.0.1") && !found.contains("::1"), "where it lies in here: {found}");
         assert_eq!(proxy.targets(), Vec::<String>::new(), "{kind}");
         // The address that was judged is the one asked for.
         assert_eq!(collect("192.88.98.1:995"), "connect.failed");

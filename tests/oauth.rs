@@ -42,6 +42,8 @@ mod network;
 mod processes;
 #[path = "oauth/provider.rs"]
 mod provider;
+#[path = "oauth/raw.rs"]
+mod raw;
 #[path = "oauth/revocation.rs"]
 mod revocation;
 #[path = "oauth/token.rs"]

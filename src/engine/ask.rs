@@ -35,7 +35,7 @@ pub async fn of<T>(
     let mut first_refusal = None;
     for credential in provider.credentials.iter() {
         let proof = credential.prove(provider, call.now(), &jti()?)?;
-        let answer = call.deadline.bound(https.send(request(provider, &proof)?)).await?;
+        let answer = call.deadline.bound_to_answer(https.send(request(provider, &proof)?)).await?;
         match read(provider, &answer, call.now()) {
             Ok(read) => return Ok(read),
             Err(refusal) if refusal.wrong_credential => {

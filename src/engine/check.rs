@@ -162,8 +162,8 @@ async fn look_up(call: &Call, row: &AccountRow) -> Result<((), String)> {
     if let Some(proxy) = peer.route.network.proxy.as_ref().filter(|proxy| peer.is_resolved_by(proxy)) {
         return Ok(((), format!("left to the proxy {}", proxy.text())));
     }
-    let found = call.names.look_up(peer.host);
-    let found = call.deadline.within(peer.limit, "the name look-up", found).await;
+    // None that is out of reach is shown: whoever chose the name must not learn where it lies in here.
+    let found = call.deadline.bound(call.names.addresses(&peer)).await;
     let addresses = found.map_err(|error| by_history(row, error))?;
     let texts: Vec<String> = addresses.iter().take(4).map(ToString::to_string).collect();
     Ok(((), texts.join(" ")))
@@ -188,14 +188,24 @@ fn by_last_sign_in(row: &AccountRow, now: UnixTime, error: Error) -> Error {
     let Some((last, status, cause)) = told.filter(|_| error.cause == "consent.none") else {
         return error;
     };
+    let failed = format!("nobody is signed in, and the last sign-in, {}, failed", ago(now, last.at));
     let (what, again) = match status {
-        Status::Confirm => ("a sign-in waits for the owner's yes", ""),
-        Status::Consent => ("nobody is signed in, and the last sign-in failed", ""),
-        _ => ("nobody is signed in, and the last sign-in failed", " Then the owner signs in again."),
+        Status::Confirm => ("a sign-in waits for the owner's yes".to_owned(), ""),
+        Status::Consent => (failed, ""),
+        // It was so then: nothing is asked of the provider before somebody signs in.
+        _ => (failed, " Then, or if that was done since, the owner signs in again."),
     };
     Error::new(status, cause, format!("{what}: {}", last.message))
         .provider_code(last.provider_code.clone())
         .advice(format!("{}{again}", last.advice))
+}
+
+fn ago(now: UnixTime, at: UnixTime) -> String {
+    match now.saturating_sub(at) / 60 {
+        minutes @ 0..120 => format!("{minutes} minutes ago"),
+        minutes @ 120..2880 => format!("{} hours ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1440),
+    }
 }
 
 /// What the log-in shows.

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, interval, sleep, sleep_until};
 
 use crate::error::{Error, Result, Status};
 
@@ -18,6 +18,9 @@ const CANCEL_EVERY: Duration = Duration::from_millis(50);
 pub const GRACE: Duration = Duration::from_secs(5);
 /// A message under way at the deadline has so long to end.
 const LAST_MESSAGE: Duration = Duration::from_secs(2);
+/// A token that was renewed and is not heard of is lost, and with it the grant where the provider takes each refresh
+/// token once. A cancel must end within a second all the same.
+const LAST_ANSWER: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Halt {
@@ -138,6 +141,22 @@ impl Deadline {
         tokio::select! {
             biased;
             _ = self.reached(Halt::Now) => Err(self.error()),
+            done = step => done,
+        }
+    }
+
+    /// The same for a request whose answer may have had its effect already: it has `LAST_ANSWER` to arrive.
+    pub async fn bound_to_answer<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
+        let over = async {
+            let is_over_already = self.halt() == Halt::Now;
+            self.reached(Halt::Now).await;
+            if !is_over_already {
+                sleep(LAST_ANSWER).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = over => Err(self.error()),
             done = step => done,
         }
     }

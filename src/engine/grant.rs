@@ -16,6 +16,7 @@ use crate::error::{Error, Result, Status};
 use crate::model::{TokenSource, UnixTime};
 use crate::oauth::credential::Proof;
 use crate::oauth::diagnosis::{self, Refusal};
+use crate::oauth::identity;
 use crate::oauth::provider::Provider;
 use crate::oauth::token::{self, Token};
 use crate::secret::Secret;
@@ -268,7 +269,12 @@ async fn refresh(
         _ if row.account.app_only => app_only::ask(call, provider, stored.grant.access_token.as_ref()).await,
         Some(refresh_token) => {
             let request = |provider: &Provider, proof: &Proof| token::refresh(provider, proof, refresh_token);
-            ask::for_token(call, provider, request).await.map(|token| (token, call.now()))
+            let asked = ask::for_token(call, provider, request).await;
+            if let Ok(token) = &asked {
+                let bound = stored.grant.identity.as_ref();
+                identity::vouch_for_renewal(provider, token.id_token.as_ref(), bound)?;
+            }
+            asked.map(|token| (token, call.now()))
         }
         None => return Ok(None),
     };

@@ -1,5 +1,6 @@
 //! From a host name to a connected socket. Names are resolved without blocking a thread.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::proxy::{self, Target, Unproxied};
 use super::route::{Route, Unconnected};
@@ -26,12 +27,16 @@ pub struct NameService {
 }
 
 impl NameService {
+    pub fn new(config: ResolverConfig, options: ResolverOpts) -> NameService {
+        NameService { config, options }
+    }
+
     /// Reads the system's configuration. A machine without one still reaches literal addresses and its hosts file.
     pub fn from_system() -> Result<NameService> {
         match hickory_resolver::system_conf::read_system_conf() {
-            Ok((config, options)) => Ok(NameService { config, options }),
+            Ok((config, options)) => Ok(NameService::new(config, options)),
             Err(_) if !std::path::Path::new("/etc/resolv.conf").exists() => {
-                Ok(NameService { config: ResolverConfig::default(), options: ResolverOpts::default() })
+                Ok(NameService::new(ResolverConfig::default(), ResolverOpts::default()))
             }
             Err(e) => Err(Error::new(
                 Status::Config,
@@ -97,42 +102,40 @@ impl Names {
         if let Ok(literal) = host.trim_matches(['[', ']']).parse() {
             return Ok(vec![literal]);
         }
-        let unknown = |why: String| {
-            Error::new(
-                Status::Transient,
-                "dns.failed",
-                format!("the name {host} could not be resolved: {why}"),
-            )
-            .advice("Check the server's name and this machine's name service.")
-        };
-        let found = self.resolver.lookup_ip(host).await.map_err(|e| unknown(e.to_string()))?;
+        let found = self.resolver.lookup_ip(host).await.map_err(|e| unresolved(host, &e.to_string()))?;
         let addresses: Vec<IpAddr> = found.iter().collect();
         if addresses.is_empty() {
-            return Err(unknown("it has no address".into()));
+            return Err(unresolved(host, "it has no address"));
         }
         Ok(addresses)
     }
 
-    /// Connects to the first address within reach that answers, each within `limit`; `None` where every one is of a
-    /// family that is shut. The address that was judged is the one dialled: a name that changes its mind meanwhile
+    async fn look_up_until(&self, host: &str, until: Until) -> Result<Vec<IpAddr>> {
+        let found = until.wait(self.look_up(host)).await;
+        found.unwrap_or_else(|| Err(unresolved(host, &until.over())))
+    }
+
+    /// Connects to the first address within reach that answers; `None` where every one is of a family that is shut.
+    /// All of it, look-up and proxy included, ends within the peer's limit. The address that was judged is the one dialled: a name that changes its mind meanwhile
     /// changes nothing.
     pub async fn connect(
         &self,
         peer: &Peer<'_>,
         is_shut: impl Fn(Family) -> bool,
     ) -> Result<Option<(Socket, Family)>> {
+        let until = Until::begun(peer.limit);
         if let Some(proxy) = &peer.route.network.proxy {
             if is_shut(Family::Proxy) {
                 return Ok(None);
             }
-            return Ok(Some((self.by_proxy(peer, proxy).await?, Family::Proxy)));
+            return Ok(Some((self.by_proxy(peer, proxy, until).await?, Family::Proxy)));
         }
-        let mut addresses = peer.route.order(peer.host, self.judged(peer).await?)?;
+        let mut addresses = peer.route.order(peer.host, self.judged(peer, until).await?)?;
         addresses.retain(|address| !is_shut(Family::of(*address)));
         if addresses.is_empty() {
             return Ok(None);
         }
-        let stream = race(peer.route, addresses, peer.port, peer.limit).await.map_err(|why| match why {
+        let stream = race(peer.route, addresses, peer.port, until).await.map_err(|why| match why {
             Unconnected::Peer(words) => unconnected(peer, &words),
             Unconnected::Source(error) => error,
         })?;
@@ -140,9 +143,13 @@ impl Names {
         Ok(Some((Box::new(stream), family)))
     }
 
-    /// The peer's addresses, those that are out of reach left out.
-    async fn judged(&self, peer: &Peer<'_>) -> Result<Vec<IpAddr>> {
-        let mut addresses = self.look_up(peer.host).await?;
+    /// The peer's addresses, those that are out of reach left out, within its limit.
+    pub async fn addresses(&self, peer: &Peer<'_>) -> Result<Vec<IpAddr>> {
+        self.judged(peer, Until::begun(peer.limit)).await
+    }
+
+    async fn judged(&self, peer: &Peer<'_>, until: Until) -> Result<Vec<IpAddr>> {
+        let mut addresses = self.look_up_until(peer.host, until).await?;
         addresses.retain(|address| peer.reach == Reach::Anywhere || address::is_public(*address));
         if !addresses.is_empty() {
             return Ok(addresses);
@@ -155,31 +162,31 @@ impl Names {
     }
 
     /// A proxy that resolves names is given the name, unless the address must be judged: then it is given that.
-    async fn by_proxy(&self, peer: &Peer<'_>, proxy: &Proxy) -> Result<Socket> {
+    async fn by_proxy(&self, peer: &Peer<'_>, proxy: &Proxy, until: Until) -> Result<Socket> {
         let targets = if peer.is_resolved_by(proxy) {
             vec![Target::Name(peer.host.to_owned(), peer.port)]
         } else {
-            let addresses = self.judged(peer).await?;
+            let addresses = self.judged(peer, until).await?;
             addresses.into_iter().map(|ip| Target::Address(SocketAddr::new(ip, peer.port))).collect()
         };
         let mut last = String::new();
         for target in targets {
-            let socket = self.to_proxy(peer, proxy).await?;
-            match timeout(peer.limit, proxy::through(socket, peer.route, proxy, &target)).await {
-                Ok(Ok(socket)) => return Ok(socket),
-                Ok(Err(Unproxied::Peer(words))) => last = words,
-                Ok(Err(Unproxied::Proxy(error))) => return Err(error),
-                Err(_) => return Err(proxy::no_answer(proxy, &target.text(), peer.limit.as_secs())),
+            let socket = self.to_proxy(peer, proxy, until).await?;
+            match until.wait(proxy::through(socket, peer.route, proxy, &target)).await {
+                Some(Ok(socket)) => return Ok(socket),
+                Some(Err(Unproxied::Peer(words))) => last = words,
+                Some(Err(Unproxied::Proxy(error))) => return Err(error),
+                None => return Err(proxy::no_answer(proxy, &target.text(), peer.limit.as_secs())),
             }
         }
         Err(unconnected(peer, &last))
     }
 
-    async fn to_proxy(&self, peer: &Peer<'_>, proxy: &Proxy) -> Result<Socket> {
+    async fn to_proxy(&self, peer: &Peer<'_>, proxy: &Proxy, until: Until) -> Result<Socket> {
         let unreachable = |e: Error| proxy::unreachable(proxy, &e.message);
-        let addresses = self.look_up(&proxy.host).await.map_err(unreachable)?;
+        let addresses = self.look_up_until(&proxy.host, until).await.map_err(unreachable)?;
         let addresses = peer.route.order(&proxy.host, addresses)?;
-        let stream = race(peer.route, addresses, proxy.port, peer.limit).await.map_err(|why| match why {
+        let stream = race(peer.route, addresses, proxy.port, until).await.map_err(|why| match why {
             Unconnected::Peer(words) => proxy::unreachable(proxy, &words),
             Unconnected::Source(error) => error,
         })?;
@@ -187,9 +194,9 @@ impl Names {
         let Some(tls) = peer.route.proxy_tls.as_ref().filter(|_| proxy.kind == ProxyKind::Https) else {
             return Ok(socket);
         };
-        match timeout(peer.limit, tls::secure(tls, &proxy.host, socket)).await {
-            Ok(secured) => Ok(Box::new(secured.map_err(unreachable)?)),
-            Err(_) => Err(proxy::unreachable(proxy, "no TLS handshake in time")),
+        match until.wait(tls::secure(tls, &proxy.host, socket)).await {
+            Some(secured) => Ok(Box::new(secured.map_err(unreachable)?)),
+            None => Err(proxy::unreachable(proxy, "no TLS handshake in time")),
         }
     }
 }
@@ -200,8 +207,30 @@ pub struct Peer<'a> {
     pub port: u16,
     pub reach: Reach,
     pub route: &'a Arc<Route>,
-    /// For each address.
+    /// Until the connection stands.
     pub limit: Duration,
+}
+
+/// When a connection must stand.
+#[derive(Clone, Copy)]
+struct Until {
+    end: Instant,
+    limit: Duration,
+}
+
+impl Until {
+    fn begun(limit: Duration) -> Until {
+        Until { end: Instant::now() + limit, limit }
+    }
+
+    /// `None` where the step is not done by then.
+    async fn wait<T>(self, step: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.end, step).await.ok()
+    }
+
+    fn over(self) -> String {
+        format!("no answer within {} s", self.limit.as_secs())
+    }
 }
 
 impl Peer<'_> {
@@ -220,7 +249,7 @@ async fn race(
     route: &Arc<Route>,
     addresses: Vec<IpAddr>,
     port: u16,
-    limit: Duration,
+    until: Until,
 ) -> std::result::Result<TcpStream, Unconnected> {
     let mut waiting = addresses.into_iter();
     let mut attempts = JoinSet::new();
@@ -229,12 +258,8 @@ async fn race(
         if let Some(address) = waiting.next() {
             let (route, target) = (route.clone(), SocketAddr::new(address, port));
             attempts.spawn(async move {
-                match timeout(limit, route.connect(target)).await {
-                    Ok(connected) => connected,
-                    Err(_) => {
-                        Err(Unconnected::Peer(format!("{target}: no answer within {} s", limit.as_secs())))
-                    }
-                }
+                let connected = until.wait(route.connect(target)).await;
+                connected.unwrap_or_else(|| Err(Unconnected::Peer(format!("{target}: {}", until.over()))))
             });
         }
         let is_last = waiting.len() == 0;
@@ -248,6 +273,12 @@ async fn race(
             () = tokio::time::sleep(NEXT_AFTER), if !is_last => {}
         }
     }
+}
+
+fn unresolved(host: &str, why: &str) -> Error {
+    let what = format!("the name {host} could not be resolved: {why}");
+    Error::new(Status::Transient, "dns.failed", what)
+        .advice("Check the server's name and this machine's name service.")
 }
 
 fn unconnected(peer: &Peer<'_>, why: &str) -> Error {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dial::{Names, Peer, Reach};
 use super::route::Route;
 use super::socket::Socket;
-use super::{proxy, tls};
+use super::tls;
 use crate::error::{Error, Result};
 use crate::oauth::diagnosis;
 use crate::oauth::token::{self, HttpAnswer, HttpRequest};
@@ -45,11 +45,8 @@ impl Https {
         let end = Instant::now() + self.limit;
         let seconds = self.limit.as_secs();
         let late = || diagnosis::unreachable(&format!("{host}: no answer within {seconds} s"));
-        let Ok(socket) = timeout_at(end, self.connect(&host, port(&request))).await else {
-            let proxy = self.route.network.proxy.as_ref();
-            return Err(proxy.map_or_else(late, |proxy| proxy::no_answer(proxy, &host, seconds)));
-        };
-        let answer = timeout_at(end, self.exchange(&host, socket?, request)).await;
+        let socket = self.connect(&host, port(&request)).await?;
+        let answer = timeout_at(end, self.exchange(&host, socket, request)).await;
         answer.unwrap_or_else(|_| Err(late()))
     }
 

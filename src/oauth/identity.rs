@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::diagnosis::OPERATOR;
 use super::provider::{IssuerRule, Profile, Provider};
 use crate::error::{Error, Result, Status};
 use crate::model::{Identity, UnixTime};
@@ -53,6 +54,26 @@ pub fn read(provider: &Provider, id_token: &Secret, nonce: &Secret, now: UnixTim
 /// The same where the request could carry no nonce: the id_token came with the answer to a code of ours alone.
 pub fn read_of_device(provider: &Provider, id_token: &Secret, now: UnixTime) -> Result<Identity> {
     read_answer(provider, id_token, None, now)
+}
+
+/// A renewed token is of whom the first one was of (OpenID Connect Core §12.2). Most renewals bring no id_token, and one
+/// that cannot be read tells nothing against it.
+pub fn vouch_for_renewal(
+    provider: &Provider,
+    id_token: Option<&Secret>,
+    bound: Option<&Identity>,
+) -> Result<()> {
+    let claims = id_token.and_then(|token| part(token.expose().split('.').nth(1)?, "claims").ok());
+    match (claims.map(|claims| identity(provider, claims)), bound) {
+        (Some(now), Some(bound)) if !bound.is_same(&now) => Err(Error::new(
+            Status::Provider,
+            "provider.other_subject",
+            "the provider renewed the sign-in with a token of somebody else",
+        )
+        .advice("Nothing was collected with it and the sign-in is kept. If it stays so, ask the provider.")
+        .sentences(OPERATOR, "The provider's token endpoint mixes people up; report it to the provider.")),
+        _ => Ok(()),
+    }
 }
 
 fn read_answer(

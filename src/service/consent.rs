@@ -146,13 +146,20 @@ fn provider_of(call: &Call, row: &AccountRow) -> Result<std::sync::Arc<Provider>
             "Nothing is to be done: the operator gave this server access to the mailbox.",
         );
     }
-    let TokenSource::Provider(id) = &row.account.source else {
-        return Err(Error::new(
-            Status::Config,
-            "consent.token_file",
-            "this account's token comes from a file; nobody signs in for it",
-        )
-        .advice("To sign in here, the operator must give the account a provider in place of token_file."));
+    let id = match &row.account.source {
+        TokenSource::Provider(id) => id,
+        TokenSource::Password(_) => {
+            let what = "this account logs in with a password; nobody signs in for it";
+            return Err(Error::new(Status::Config, "consent.password", what).advice(
+                "Give the password in the mailbox settings, or a provider in its place to sign in.",
+            ));
+        }
+        TokenSource::File(_) => {
+            let what = "this account's token comes from a file; nobody signs in for it";
+            return Err(Error::new(Status::Config, "consent.token_file", what).advice(
+                "To sign in here, the operator must give the account a provider in place of token_file.",
+            ));
+        }
     };
     let provider = call.provider(id)?;
     let server = &row.account.server;

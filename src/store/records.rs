@@ -156,7 +156,9 @@ pub struct FailedSignIn {
     pub provider_code: String,
     pub message: String,
     pub advice: String,
-    /// The owner can say yes until then; none where only another sign-in helps.
+    pub at: UnixTime,
+    /// It tells nothing from then on: the owner's time to say yes is over, or the operator may have mended it. None
+    /// where only another sign-in helps.
     pub until: Option<UnixTime>,
 }
 

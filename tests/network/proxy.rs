@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,6 +25,7 @@ pub enum Mood {
     Serve,
     /// SOCKS5's reply, or HTTP's status.
     Refuse(u16),
+    RefuseLate(u16, Duration),
     Silent,
     HangUp,
     Babble,
@@ -149,7 +151,7 @@ impl Rules {
                 while stream.read_u8().await.is_ok() {}
                 return Ok(());
             }
-            Mood::Serve | Mood::Refuse(_) => {}
+            Mood::Serve | Mood::Refuse(_) | Mood::RefuseLate(..) => {}
         }
         let target = match self.kind {
             Kind::Tap(address) => address.to_string(),
@@ -163,6 +165,10 @@ impl Rules {
             },
         };
         self.note(at, |seen| seen.target.clone_from(&target));
+        if let Mood::RefuseLate(code, after) = self.mood {
+            tokio::time::sleep(after).await;
+            return self.answer(&mut stream, code).await;
+        }
         if let Mood::Refuse(code) = self.mood {
             return self.answer(&mut stream, code).await;
         }
@@ -179,8 +185,7 @@ impl Rules {
                 let version = if self.login.is_some() { "1.1" } else { "1.0" };
                 let mut first = format!("HTTP/{version} 200 Connection established\r\n\r\n").into_bytes();
                 let mut words = [0; 512];
-                let greeting =
-                    tokio::time::timeout(std::time::Duration::from_millis(30), onward.read(&mut words));
+                let greeting = tokio::time::timeout(Duration::from_millis(30), onward.read(&mut words));
                 if let Ok(count) = greeting.await {
                     first.extend_from_slice(&words[..count?]);
                 }
@@ -290,7 +295,7 @@ impl Mute {
             socket.bind(address).unwrap();
             let listener = socket.listen(1).unwrap();
             let mut queue = Vec::new();
-            let brief = std::time::Duration::from_millis(300);
+            let brief = Duration::from_millis(300);
             while let Ok(taken) = tokio::time::timeout(brief, TcpStream::connect(address)).await {
                 queue.push(taken.unwrap());
             }

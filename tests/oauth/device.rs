@@ -366,3 +366,23 @@ fn i03_no_code_is_in_lines_answers_or_files() {
         assert!(!files.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
 }
+
+#[test]
+fn i11_what_a_browser_brings_never_answers_for_a_device() {
+    let world = World::entra();
+    let code = begin(&world);
+    // Whoever began it can tell what it is found by.
+    let state: String =
+        url::form_urlencoded::byte_serialize(format!("device\na\n{SESSION}\n*").as_bytes()).collect();
+    let uri = format!("{}&state={state}&code=stolen", super::world::REDIRECT);
+    let brought = world.bring(&uri, SESSION);
+    assert_eq!(brought.cause(), "callback.unknown");
+    assert_eq!(
+        world.idp.journal().count("authorization_code"),
+        0,
+        "no code is redeemed without its verifier"
+    );
+    // And the device's code is as good as before.
+    world.idp.enter_code(&code, ALICE, true).unwrap();
+    assert_eq!(poll(&world).result, Ok(()));
+}

@@ -6,7 +6,7 @@ use multipop::engine::grant::{Access, access, renew_after_refusal};
 use multipop::error::{Error, Result, Status};
 use multipop::model::TokenSource;
 use multipop::store::GrantSlot;
-use multipop_host::mock::idp::{At, Fault, OAuthError, Rotation, What};
+use multipop_host::mock::idp::{At, Fault, OAuthError, Rotation, Settings, What};
 use serde_json::json;
 
 use super::world::World;
@@ -294,4 +294,27 @@ fn i14_tokens_of_one_issuer_are_not_another_s_who_got_its_id() {
     world.json["providers"]["p"]["issuer"] = issuer;
     world.configure();
     token_of(&world).unwrap();
+}
+
+#[test]
+fn a_renewal_that_brings_somebody_else_s_token_is_not_used_and_the_grant_is_kept() {
+    for world in [World::entra(), World::generic()] {
+        world.idp.change(|s| s.rotation = Rotation::KeepsOld);
+        world.connect();
+        let before = world.grant(GrantSlot::Active).unwrap();
+        world.clock.pass(3700);
+        let mut alice = None;
+        world.idp.change(|s| alice = s.users.get(super::world::ALICE).cloned());
+        let other = |s: &mut Settings| {
+            let user = s.users.get_mut(super::world::ALICE).unwrap();
+            (user.sub, user.oid) = ("somebody else".into(), "cccccccc-0000-4000-8000-000000000003".into());
+        };
+        world.idp.change(other);
+        let error = token_of(&world).unwrap_err();
+        assert_eq!((error.status, error.cause), (Status::Provider, "provider.other_subject"));
+        let kept = world.grant(GrantSlot::Active).unwrap();
+        assert_eq!((kept.version, kept.grant.dead), (before.version, false));
+        world.idp.change(|s| drop(s.users.insert(super::world::ALICE.to_owned(), alice.unwrap())));
+        token_of(&world).unwrap();
+    }
 }

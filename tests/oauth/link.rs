@@ -138,3 +138,68 @@ fn whoever_may_sign_in_may_have_a_link_and_nobody_else() {
     assert_eq!(offered(&world, "*").unwrap_err().cause, "rights.disabled");
     assert_eq!(refused(redeem(&world, ALICE, "a", SESSION, &token)), (Status::Rights, "rights.disabled"));
 }
+
+#[test]
+fn i11_of_two_processes_that_redeem_it_at_once_one_does() {
+    let world = World::entra();
+    let others = [world.another(), world.another(), world.another()];
+    for _ in 0..8 {
+        let token = offer(&world, ALICE, "a");
+        let verb = json!({ "verb": "redeem_link", "token": token }).to_string();
+        let redeemed = std::thread::scope(|scope| {
+            let all: Vec<_> = others
+                .iter()
+                .map(|one| {
+                    let verb = &verb;
+                    scope.spawn(move || {
+                        one.account_act(&mut Listener::default(), ALICE, "a", Some(SESSION), verb)
+                    })
+                })
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(redeemed.iter().filter(|one| one.is_ok()).count(), 1, "{redeemed:?}");
+        let refused = redeemed.into_iter().filter_map(Result::err);
+        assert!(refused.into_iter().all(|error| error.cause == "link.unknown"));
+    }
+}
+
+#[test]
+fn i11_a_link_is_for_the_mailbox_it_was_offered_for_and_no_later_one_of_its_id() {
+    let mut world = World::entra();
+    world.json["owners"] = json!({ "providers": ["p"] });
+    world.json["servers"] = json!(["127.0.0.1:995"]);
+    world.configure();
+    let put = |world: &World, actor: &str, account: Value| {
+        let text = account.to_string();
+        world.instance.account_put(&mut Listener::default(), actor, ALICE, "c", &text).unwrap();
+    };
+    let mailbox = |user: &str| json!({ "user": user, "provider": "p", "server": "127.0.0.1:995" });
+    let refuses = |world: &World, token: &str, expected: (Status, &'static str)| {
+        assert_eq!(refused(redeem(world, ALICE, "c", SESSION, token)), expected);
+    };
+    // Removed, and put again as it was.
+    put(&world, "*", mailbox(ALICE));
+    let token = offer(&world, ALICE, "c");
+    world.instance.account_remove(&mut Listener::default(), "*", "c").unwrap();
+    refuses(&world, &token, (Status::Rights, "rights"));
+    put(&world, "*", mailbox(ALICE));
+    refuses(&world, &token, (Status::Callback, "link.unknown"));
+    // Another mailbox meanwhile.
+    let token = offer(&world, ALICE, "c");
+    put(&world, "*", mailbox("team@contoso.example"));
+    refuses(&world, &token, (Status::Callback, "link.unknown"));
+    // One with a password meanwhile: there is nobody to sign in, and no link to be had.
+    let token = offer(&world, ALICE, "c");
+    put(
+        &world,
+        "*",
+        json!({ "use_oauth": false, "user": ALICE, "server": "127.0.0.1:995", "password": "x" }),
+    );
+    refuses(&world, &token, (Status::Config, "consent.password"));
+    let none = act(&world, ALICE, "c", None, json!({ "verb": "offer_link" })).unwrap_err();
+    assert_eq!(none.status, Status::Config);
+    assert!(none.message.contains("password") && !none.message.contains("file"), "{none}");
+    put(&world, "*", mailbox(ALICE));
+    refuses(&world, &token, (Status::Callback, "link.unknown"));
+}

@@ -3,13 +3,17 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use multipop::engine::call::{self, Clock};
+use multipop::engine::grant::access;
 use multipop::error::Status;
-use multipop_host::mock::idp::{At, Fault, What};
+use multipop_host::mock::idp::{At, Fault, Rotation, What};
 use serde_json::json;
 
-use super::world::{ALICE, SESSION, World};
+use super::world::{ALICE, Listener, SESSION, World};
 
 #[test]
 fn the_environment_names_no_proxy() {
@@ -68,4 +72,33 @@ fn i09_a_cancel_ends_a_callback_within_a_second() {
     assert!(ended < Duration::from_secs(1), "{ended:?}");
     // Consumed by that call: the next one runs.
     world.connect();
+}
+
+#[test]
+fn i10_a_cancel_while_a_token_is_renewed_loses_no_grant_where_each_is_good_once() {
+    let mut world = World::generic();
+    world.json["timeouts"]["https_s"] = json!(30);
+    world.configure();
+    world.idp.change(|s| s.rotation = Rotation::Strict);
+    world.connect();
+    world.clock.pass(3300);
+    // The old one is used up; the answer that brings the new one is on its way.
+    let under_way = What::SlowAnswer(Duration::from_millis(250));
+    world.idp.change(|s| s.faults = vec![Fault::new(At::Refresh, under_way).times(1)]);
+    let cancel = Arc::new(AtomicBool::new(false));
+    let row = world.row("a");
+    let settings = world.settings();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(world.idp.journal().wait_for_count("refresh_token", 1, Duration::from_secs(10)));
+            cancel.store(true, Ordering::Release);
+        });
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        let limit = Duration::from_secs(60);
+        let work = |call| async move { access(&call, &row).await };
+        let _ = call::run(&mut Listener::default(), &settings, &clock, &cancel, limit, work);
+    });
+    world.clock.pass(3300);
+    let row = world.row("a");
+    world.call(|call| async move { access(&call, &row).await }).unwrap();
 }

@@ -22,6 +22,9 @@ pub enum End {
     Failed,
 }
 
+/// What was wrong with the configuration so long ago need not be so any more.
+const MENDED_S: u64 = 86_400;
+
 /// Both names, for the sentence a person reads.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Names {
@@ -132,7 +135,8 @@ impl Answered {
         let error = self.error.as_ref()?;
         let until = match (self.end, error.status) {
             (End::Confirm, _) => Some(now + CONFIRM_S),
-            (End::Failed, Status::Config | Status::Provider | Status::Consent) => None,
+            (End::Failed, Status::Config) => Some(now + MENDED_S),
+            (End::Failed, Status::Provider | Status::Consent) => None,
             _ => return None,
         };
         Some(FailedSignIn {
@@ -142,6 +146,7 @@ impl Answered {
             provider_code: error.provider_code.clone(),
             message: error.message.clone(),
             advice: error.advice.clone(),
+            at: now,
             until,
         })
     }

@@ -79,6 +79,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
     shared.journal.line(format!("{} {path} {}", head.method, reply.status.as_u16()));
     match fault {
         Some(What::CloseAfterDoing) => return Err(Lost),
+        Some(What::SlowAnswer(pause)) => sleep(pause).await,
         Some(What::Huge(octets)) => pad(&mut reply.body, octets),
         Some(What::Member(name, value)) => change(&mut reply.body, name, value),
         Some(What::RightBodyWithStatus(code)) => {

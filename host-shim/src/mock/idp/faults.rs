@@ -90,6 +90,8 @@ pub enum What {
     Huge(usize),
     /// The answer comes so much later; has its effect.
     Slow(Duration),
+    /// The request has its effect at once; the answer comes so much later.
+    SlowAnswer(Duration),
     /// The answer's headers come, then nothing more for so long; has its effect.
     StallInBody(Duration),
     /// The connection is closed without an answer.
