@@ -57,7 +57,8 @@
  *     Outputs are written only on success. Exceptions: `err` is written by every call; multipop_fetch_once's
  *     report and the JSON of multipop_handle_callback and multipop_device_poll whenever the arguments were accepted,
  *     whatever the status.
- *     `err`, the report, and the `out` of multipop_handle_callback and multipop_device_poll may be NULL; no other pointer unless it says so.
+ *     `err`, the report, and the `out` of multipop_handle_callback and multipop_device_poll may be NULL; no other
+ *     pointer unless it says so.
  *
  * Structs
  *
@@ -253,8 +254,8 @@ multipop_status_t multipop_configure(multipop_t *mp, const char *json, multipop_
 
 /* Ends the running long call within a second, or else the next one: multipop_configure, multipop_handle_callback,
  * multipop_fetch_once, multipop_check, multipop_device_begin and _poll, and multipop_authorize_url where it must
- * ask the network. The second counts from the return
- * of the host's last callback. The call that it reaches consumes it, whatever that call answers.
+ * ask the network. The second counts from the return of the host's last callback. The call that it reaches consumes
+ * it, whatever that call answers.
  * Any thread, async-signal-safe: one atomic store and nothing else. NULL does nothing. */
 void multipop_cancel(multipop_t *mp);
 
@@ -310,7 +311,8 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *     confirm        the owner's yes to "mail of X will be delivered to Y" after E_CONFIRM, from nobody else:
  *                    MULTIPOP_OPERATOR is E_RIGHTS here. `session` must be the consent's browser-session token
  *     offer_link     a one-time link for the account's owner, whose browser is elsewhere; answers its "token". Good for
- *                    "lasts_s" (24 h); a new one ends the former. docs/embedding.md says what the link's page does
+ *                    "lasts_s" (five minutes to seven days, else 24 h); a new one ends the former. docs/embedding.md
+ *                    says what the link's page does
  *     redeem_link    the "token" of it; answers the "url" multipop_authorize_url would, bound to `session`. From the
  *                    account's owner and nobody else: MULTIPOP_OPERATOR is E_RIGHTS here, and whoever is refused
  *                    uses nothing up. Both since 1.2
@@ -320,18 +322,21 @@ multipop_status_t multipop_accounts(multipop_t *mp, const multipop_query_t *quer
  *                    Without a count it only answers it
  *     keep_older     takes delete_older back
  *     uidl_reset     the operator's answer where a server seems to have renumbered the mailbox: "same_mail"
- *     explain        where is my mail: what became of the message with this "message_id" or "uidl", or of all
- *                    "since" (Unix seconds): each step with its time and process, a verdict, and a sentence for a
- *                    person. Answers $defs/explained. Since 1.2, as the following
+ *     explain        where is my mail: what became of the message with this "message_id" or "uidl" (one of the two), or
+ *                    of all "since" (Unix seconds; else all that is kept): each step with its time and process, a
+ *                    verdict, and a sentence for a person. A message nobody knows is a verdict too and no error. Answers
+ *                    $defs/explained. Since 1.2, as the following
  *     trace          the operator's: for so many "minutes" (60 at most, 0 ends it) what is said to the mail server
  *                    and answered is kept, redacted, whichever process visits the account. Answers $defs/traced
  *     trace_read     the operator's: what was kept. Answers $defs/trace
- *     support_bundle the operator's: all of it without a name, an address, a UIDL or a secret. Answers $defs/bundle
+ *     support_bundle the operator's: all of it without a person's name, an address, a UIDL or a secret. Answers
+ *                    $defs/bundle
  *
  * `session` is NULL for all but confirm and redeem_link. Answers JSON in `*out` ($defs/acted of config.schema.json
  * where it is not said otherwise).
- * E_ARGUMENT, E_RIGHTS, E_CALLBACK (confirm: another session, or nothing to confirm; redeem_link: no such link, or too
- * old), E_STORE; redeem_link also what multipop_authorize_url answers. */
+ * E_ARGUMENT (the JSON, or a verb this library does not know: `message` names those it does), E_RIGHTS, E_CALLBACK
+ * (confirm: another session, or nothing to confirm; redeem_link: no such link, or too old), E_TRANSIENT (offer_again:
+ * the account is being collected; try again), E_STORE; redeem_link also what multipop_authorize_url answers. */
 multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const char *id, const char *session,
                                        const char *json, char **out, multipop_error_t *err);
 
@@ -342,11 +347,14 @@ multipop_status_t multipop_account_act(multipop_t *mp, const char *actor, const 
  *     erase          everything of this "owner" or this "realm", for good; the operator's. Refused as a whole while
  *                    accounts of the configuration are among them (`message` names them)
  *     notices        MULTIPOP_OPERATOR: what is to be sent now to owners and to the operator, worded, each given to one
- *                    caller for five minutes (docs/embedding.md, Notices)
- *     notices_done   MULTIPOP_OPERATOR: the "ids" of those that were sent
+ *                    caller for five minutes; of users' "limit" at a time (1 to 1,000, else 100), and "more" says to
+ *                    ask again once these were sent (docs/embedding.md, Notices)
+ *     notices_done   MULTIPOP_OPERATOR: the "ids" of those that were sent, at most 1,000; one that is over by now is
+ *                    passed over, and "noted" counts the others
  *
- * Answers JSON in `*out` ($defs/verb_answer of config.schema.json). Since 1.2.
- * E_ARGUMENT, E_RIGHTS, E_STORE. */
+ * Answers JSON in `*out` ($defs/verb_answer of config.schema.json). Since 1.2, as all its verbs.
+ * E_ARGUMENT (the JSON, or a verb this library does not know: `message` names those it does), E_STATE (not configured),
+ * E_RIGHTS, E_STORE. */
 multipop_status_t multipop_act(multipop_t *mp, const char *actor, const char *json, char **out,
                                multipop_error_t *err);
 

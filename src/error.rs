@@ -170,6 +170,7 @@ impl Error {
     /// The one answer to another's account and to none at all.
     pub fn rights() -> Error {
         Error::new(Status::Rights, "rights", "no such account, or not for this actor")
+            .advice("Compare the account's id with the list of accounts, and whose it is with who asks.")
     }
 }
 

@@ -164,8 +164,14 @@ fn a_link_is_redeemed_by_its_owner_once() {
         (output.status.code(), serde_json::from_str::<Value>(said.lines().next().unwrap()).unwrap())
     };
     let (code, offered) = linked("*", &["--link"]);
-    let token = offered["link"]["token"].as_str().unwrap();
     assert_eq!((code, &offered["type"]), (Some(0), &"link".into()));
+    let mut other = host(&["authorize", mock.text("account"), "--config", mock.text("config"), "--link"]);
+    let said = String::from_utf8(other.output().unwrap().stdout).unwrap();
+    let to_be_typed = format!("--config {} --as {} --redeem ", mock.text("config"), mock.text("owner"));
+    assert!(said.contains(&to_be_typed), "{said}");
+    // A newer one took its place.
+    let (_, offered) = linked("*", &["--link"]);
+    let token = offered["link"]["token"].as_str().unwrap();
     for stranger in ["*", "eve@example.com"] {
         let (code, said) = linked(stranger, &["--redeem", token]);
         assert_eq!((code, &said["error"]["status"]), (Some(20), &(-23).into()), "{said}");
@@ -196,8 +202,10 @@ fn accounts_are_listed_put_paused_and_removed() {
     assert_eq!(accounts(&["act", "bob-contoso", "pause"]).0, Some(0));
     let listed = accounts(&["list", "--account", "bob-contoso"]).1.to_string();
     assert!(listed.contains("bob@example.com"), "{listed}");
-    let foreign = accounts(&["--as", "eve@example.com", "list", "--account", "bob-contoso"]);
-    assert_eq!((foreign.0, &foreign.1["error"]["status"]), (Some(20), &(-23).into()));
+    for arguments in [["--as", "eve@example.com", "list"], ["list", "--as", "eve@example.com"]] {
+        let foreign = accounts(&[&arguments[..], &["--account", "bob-contoso"]].concat());
+        assert_eq!((foreign.0, &foreign.1["error"]["status"]), (Some(20), &(-23).into()));
+    }
     let removed = accounts(&["remove", "bob-contoso"]);
     assert_eq!((removed.0, &removed.1["withdraw"]["provider"]), (Some(0), &"contoso".into()));
     let wrong = accounts(&["put", "bob-contoso", "--owner", "bob@example.com", "{"]);

@@ -111,13 +111,15 @@ fn the_pages_name_commands_and_options_it_has() {
 
 #[test]
 fn wrong_arguments_are_named_and_answer_1() {
-    let wrong: [(&[&str], &str); 6] = [
+    let wrong: [(&[&str], &str); 8] = [
         (&[], "Usage"),
         (&["collect"], "collect"),
         (&["fetch"], "--config"),
         (&["fetch", "--config", "c", "--maildir", "m", "--lmtp", "l"], "--lmtp"),
         (&["fetch", "--server", "h:1", "--maildir", "m"], "--state"),
         (&["fetch", "--config", "c", "--server", "h:1", "--maildir", "m"], "--server"),
+        (&["fetch", "--config", "c", "--maildir", "m", "--operator", "root"], "--notices"),
+        (&["accounts", "list"], "--config"),
     ];
     for (arguments, named) in wrong {
         let output = host(arguments);
@@ -143,6 +145,10 @@ fn a_key_is_made_once() {
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("never overwritten"));
     assert_eq!(fs::read_to_string(&file).unwrap(), key);
+    let nowhere = host(&["key", folder.path().join("no/key").to_str().unwrap()]);
+    let words = String::from_utf8_lossy(&nowhere.stderr);
+    assert!(nowhere.status.code() == Some(1) && words.contains("a folder that is there"), "{words}");
+    assert!(!words.contains("overwritten"), "no key is there: {words}");
 }
 
 #[test]

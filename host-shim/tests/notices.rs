@@ -125,7 +125,8 @@ fn the_operator_has_his_by_webhook_and_command() {
     run(&folder, "fetch", &maildir);
     let heard = folder.path().join("heard");
     let (url, came) = webhook("204 No Content");
-    let command = format!("cat > '{}'", heard.display());
+    // What it prints does not stand among the results.
+    let command = format!("cat > '{}'; echo heard", heard.display());
     let more = [&maildir[..], &["--operator-webhook", &url, "--operator-command", &command]].concat();
     let (output, notices) = run(&folder, "notices", &more);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -136,6 +137,10 @@ fn the_operator_has_his_by_webhook_and_command() {
     let said: Value = serde_json::from_str(&fs::read_to_string(heard).unwrap()).unwrap();
     assert_eq!(said, body);
     assert_eq!(mail(&folder, "alice@example.com").len(), 1);
+    let mut again = Command::new(env!("CARGO_BIN_EXE_multipop-host"));
+    again.args(["notices", "--library", library().to_str().unwrap(), "--config"]);
+    let output = again.arg(folder.path().join("config.json")).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "Nothing is to be sent now.\n");
 }
 
 #[test]

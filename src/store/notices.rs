@@ -44,7 +44,8 @@ pub trait Notices {
     fn lease_notices(&self, notices: &[About], now: UnixTime, for_s: u32) -> Result<Vec<Option<String>>>;
     /// What an account's owner was told, by kind, and when last.
     fn told_of(&self, account: &str) -> Result<Vec<(String, UnixTime)>>;
-    /// They were sent. Those that are no more are passed over; the answer is how many were noted.
+    /// They were sent. Those that are no more, or of an earlier occasion than is told now, are passed over; the answer is
+    /// how many were noted.
     fn notices_told(&self, ids: &[String], now: UnixTime) -> Result<u32>;
 }
 

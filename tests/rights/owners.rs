@@ -107,6 +107,7 @@ fn i14_anothers_account_and_none_at_all_are_told_the_same() {
         })
         .collect();
     assert!(told.iter().all(|error| *error == Error::rights()), "{told:?}");
+    assert!(told.iter().all(|error| error.advice.contains("list of accounts")), "says what to do: {told:?}");
     // A taken id is all a stranger learns.
     assert_eq!(house.put(BOB, BOB, "a", mailbox()).unwrap_err(), Error::rights());
     assert_eq!(house.put(OPERATOR, BOB, "a", mailbox()).unwrap_err(), Error::rights());

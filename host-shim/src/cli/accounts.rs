@@ -1,19 +1,25 @@
 //! `accounts`: list, put, remove, act. What an account is stands in config.schema.json.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use multipop_host::library::{Instance, Query};
 use serde_json::{Map, Value, json};
 
 use super::console::Console;
-use super::opened::{self, Configured, LogLines};
+use super::opened::{self, LogLines};
 use super::{Common, Done, Trouble, personal};
 
 #[derive(Debug, Args)]
 pub struct Accounts {
-    #[command(flatten)]
-    configured: Configured,
+    // Before the verb or behind it; clap takes none for required then.
+    /// The configuration (docs: config.schema.json); required
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The owner who acts; * is the operator
+    #[arg(long = "as", value_name = "OWNER", default_value = "*", global = true)]
+    actor: String,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -22,8 +28,10 @@ pub struct Accounts {
 enum Verb {
     /// All accounts the actor reaches, with their state
     List {
+        /// Only this one
         #[arg(long, value_name = "ID")]
         account: Option<String>,
+        /// Only those of this realm
         #[arg(long)]
         realm: Option<String>,
         /// Only those after this id, to turn the page
@@ -35,6 +43,7 @@ enum Verb {
     },
     /// Create or change an account
     Put {
+        /// The account's id: 1 to 128 letters, digits and . _ @ -
         id: String,
         /// Whose account it is; an account never changes its owner
         #[arg(long)]
@@ -44,10 +53,15 @@ enum Verb {
         account: String,
     },
     /// Remove an account, its grant and its ledger
-    Remove { id: String },
-    /// pause, resume, offer_again, delete_older, keep_older, uidl_reset
-    Act {
+    Remove {
+        /// The account's id
         id: String,
+    },
+    /// pause, resume, offer_again, delete_older, keep_older, uidl_reset; others have commands of their own
+    Act {
+        /// The account's id
+        id: String,
+        /// What multipop_account_act calls it: include/multipop.h says what each does
         verb: String,
         /// What the verb needs besides, as JSON, such as {"count": 12}
         #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -57,9 +71,12 @@ enum Verb {
 
 impl Accounts {
     pub fn run(&self, common: &Common, console: &Console) -> Done {
+        let Some(config) = &self.config else {
+            return Err(Trouble::here("no configuration", "Give --config."));
+        };
         let log = Box::new(LogLines(console.clone()));
-        let mut instance = opened::open(common, console, &self.configured.config, log)?;
-        let actor = &self.configured.actor;
+        let mut instance = opened::open(common, console, config, log)?;
+        let actor = &self.actor;
         match &self.verb {
             Verb::List { account, realm, after, limit } => {
                 let query = Query {

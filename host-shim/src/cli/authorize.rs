@@ -98,9 +98,20 @@ impl Authorize {
     /// A host with pages sends the address of the page that redeems it; here that page is a terminal.
     fn offer_link(&self, instance: &mut Instance, console: &Console) -> Done {
         let answer = self.act(instance, None, &json!({"verb": "offer_link"}))?;
+        let query = library::Query {
+            actor: &self.configured.actor,
+            account: Some(&self.account),
+            realm: None,
+            after: None,
+            limit: 0,
+        };
+        let shown: Option<Value> = serde_json::from_str(&instance.accounts(&query)?).ok();
+        let owner =
+            shown.as_ref().and_then(|shown| shown["accounts"][0]["owner"].as_str()).unwrap_or("OWNER");
         console.say(&format!(
-            "The owner signs in himself, once and within a day, with\n\n  multipop-host authorize {} --as OWNER --redeem {}\n",
+            "The owner signs in himself, once and within a day, with\n\n  multipop-host authorize {} --config {} --as {owner} --redeem {}\n",
             self.account,
+            self.configured.config.display(),
             answer["token"].as_str().unwrap_or_default(),
         ));
         console.object(&json!({"type": "link", "account": self.account, "link": answer}));
@@ -110,8 +121,7 @@ impl Authorize {
     fn act(&self, instance: &mut Instance, session: Option<&str>, verb: &Value) -> Result<Value, Trouble> {
         let answer =
             instance.account_act(&self.configured.actor, &self.account, session, &verb.to_string())?;
-        serde_json::from_str(&answer)
-            .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))
+        opened::parsed(&answer)
     }
 
     /// Asks as often as the library says, which says as often as the provider.
@@ -122,8 +132,7 @@ impl Authorize {
             session,
             ..library::Authorize::default()
         };
-        let begun: Value = serde_json::from_str(&instance.device_begin(&request)?)
-            .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))?;
+        let begun = opened::parsed(&instance.device_begin(&request)?)?;
         console.say(begun["message"].as_str().unwrap_or_default());
         console.object(&json!({"type": "device", "account": self.account, "device": begun}));
         let lasts = Duration::from_secs(begun["expires_in_s"].as_u64().unwrap_or_default());

@@ -6,7 +6,7 @@ use clap::Args;
 use multipop_host::library::{Failure, Who};
 use serde_json::{Value, json};
 
-use super::console::Console;
+use super::console::{Console, members, text};
 use super::opened::{self, Configured, LogLines};
 use super::{Common, Done, Trouble};
 
@@ -32,8 +32,7 @@ impl Check {
             Ok(mut instance) => {
                 let account = self.account.as_deref();
                 let json = instance.check(&self.configured.actor, account, self.deadline, self.dry_run)?;
-                serde_json::from_str(&json)
-                    .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))?
+                opened::parsed(&json)?
             }
             Err(trouble) => match &trouble.failure {
                 Some(failure) if failure.who() == Who::Operator => refused(failure),
@@ -151,14 +150,4 @@ fn exit_code(answer: &Value) -> u8 {
     let by_urgency =
         [Who::Maintainer, Who::Operator, Who::Sink, Who::User, Who::HostsCode, Who::Time].map(Who::exit_code);
     by_urgency.into_iter().find(|code| codes.contains(code)).unwrap_or(Who::Time.exit_code())
-}
-
-fn members(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A peer's words do nothing to a terminal.
-fn text(value: &Value) -> String {
-    let text = value.as_str().unwrap_or_default();
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -107,6 +107,16 @@ pub fn failure(failure: &Failure) -> Value {
     })
 }
 
+pub fn members(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A peer's words do nothing to a terminal.
+pub fn text(value: &Value) -> String {
+    let text = value.as_str().unwrap_or_default();
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// A reader that went away (`| head`) does not end a fetch.
 fn print(to: &mut impl Write, words: &str) {
     let _ = writeln!(to, "{words}");

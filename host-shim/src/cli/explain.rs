@@ -10,12 +10,13 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
-use super::console::Console;
+use super::console::{Console, members, text};
 use super::opened::{self, Configured, LogLines};
 use super::{Common, Done, Trouble};
 
 #[derive(Debug, Args)]
 pub struct Explain {
+    /// Whose mail: the account's id
     account: String,
     #[command(flatten)]
     configured: Configured,
@@ -39,6 +40,7 @@ struct Wanted {
 
 #[derive(Debug, Args)]
 pub struct Trace {
+    /// The account's id
     account: String,
     #[command(flatten)]
     configured: Configured,
@@ -49,6 +51,7 @@ pub struct Trace {
 
 #[derive(Debug, Args)]
 pub struct SupportBundle {
+    /// The account's id
     account: String,
     #[command(flatten)]
     configured: Configured,
@@ -120,7 +123,8 @@ impl Trace {
         });
         for line in members(&answer["lines"]) {
             let (at, process) = (when(&line["at"]), text(&line["process"]));
-            console.say(&format!("  {at} {:>7} ms  {process}  {}", line["ms"], text(&line["line"])));
+            let ms = line["ms"].as_u64().unwrap_or_default();
+            console.say(&format!("  {at} {ms:>7} ms  {process}  {}", text(&line["line"])));
         }
         Ok(())
     }
@@ -140,7 +144,13 @@ impl SupportBundle {
             options.write(true).create_new(true).open(file).and_then(|mut file| {
                 std::io::Write::write_all(&mut file, format!("{answer:#}\n").as_bytes())
             });
-        written.map_err(|e| Trouble::io(file.display(), &e, "Name a file that is not there yet."))?;
+        written.map_err(|e| {
+            Trouble::io(
+                file.display(),
+                &e,
+                "Name a file that is not there yet, in a folder that can be written.",
+            )
+        })?;
         console.say(&format!("{}: written to {}", self.account, file.display()));
         console.object(&json!({ "type": "bundle", "account": self.account, "file": file }));
         Ok(())
@@ -157,8 +167,7 @@ fn ask(
     let log = Box::new(LogLines(console.clone()));
     let mut instance: Instance = opened::open(common, console, &configured.config, log)?;
     let answer = instance.account_act(&configured.actor, account, None, &act.to_string())?;
-    serde_json::from_str(&answer)
-        .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))
+    opened::parsed(&answer)
 }
 
 /// Seconds since the Unix epoch.
@@ -184,16 +193,6 @@ fn since(text: &str) -> Result<i64, String> {
 fn when(at: &Value) -> String {
     let time = at.as_i64().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
-}
-
-fn members(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A peer's words do nothing to a terminal.
-fn text(value: &Value) -> String {
-    let text = value.as_str().unwrap_or_default();
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ pub struct Fetch {
 
 impl Fetch {
     pub fn run(&self, common: &Common, console: &Console) -> Done {
+        if !self.notices && self.told.names_somebody() {
+            return Err(Trouble::here("nothing is told without --notices", "Give --notices too."));
+        }
         let interrupt = Interrupt::hold()?;
         let made = self.mailbox.configuration(self.account.as_deref())?;
         // A mailbox named on the command line is meant now, whatever its interval says.
@@ -87,7 +90,7 @@ impl Fetch {
         let fetched = what.fetch(instance, &mut sink, console);
         if self.notices {
             let told = self.told.send(instance, Some(&mut sink), console);
-            return fetched.and_then(|report| told.map(|()| report));
+            return fetched.and_then(|report| told.map(|_| report));
         }
         fetched
     }

@@ -32,8 +32,15 @@ pub fn make(file: &Path) -> Done {
     getrandom::fill(&mut bytes).map_err(|e| Trouble::here(format!("no random bytes: {e}"), ""))?;
     let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     text.push('\n');
-    let advice = "An existing key is never overwritten: what it sealed would be lost. Name another file.";
-    let failed = |e: std::io::Error| Trouble::io(file.display(), &e, advice);
+    let failed = |e: std::io::Error| {
+        let advice = match e.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                "An existing key is never overwritten: what it sealed would be lost. Name another file."
+            }
+            _ => "Name a file in a folder that is there and can be written.",
+        };
+        Trouble::io(file.display(), &e, advice)
+    };
     let mut opened =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
     opened.write_all(text.as_bytes()).map_err(failed)?;

@@ -47,7 +47,7 @@ pub struct Told {
     /// POST the operator's notices there as JSON
     #[arg(long, value_name = "URL")]
     operator_webhook: Option<String>,
-    /// Run this by the shell for each of the operator's notices, its JSON on stdin
+    /// Run this by the shell for each of the operator's notices, its JSON on stdin; it has half a minute
     #[arg(long, value_name = "COMMAND")]
     operator_command: Option<String>,
     /// Who the mail is from; else multipop at this machine
@@ -62,7 +62,7 @@ impl Notices {
     pub fn run(&self, common: &Common, console: &Console) -> Done {
         let log = Box::new(LogLines(console.clone()));
         let mut instance = opened::open(common, console, &self.config, log)?;
-        match (&self.maildir, &self.lmtp) {
+        let found = match (&self.maildir, &self.lmtp) {
             (Some(maildir), _) => {
                 self.told.send(&mut instance, Some(&mut Maildir::new(address(maildir)?)), console)
             }
@@ -74,24 +74,36 @@ impl Notices {
                 Err(Trouble::here("the operator's mail has no way", "Give --maildir or --lmtp too."))
             }
             (None, None) => self.told.send(&mut instance, None::<&mut Maildir>, console),
+        }?;
+        if found == 0 {
+            console.say("Nothing is to be sent now.");
         }
+        Ok(())
     }
 }
 
 impl Told {
-    /// Everything that is due. Without a way for somebody, his is shown, and is due again a little later.
+    /// Whether a way to somebody, or a sender, is given.
+    pub fn names_somebody(&self) -> bool {
+        [&self.operator, &self.operator_webhook, &self.operator_command, &self.from]
+            .into_iter()
+            .any(Option::is_some)
+    }
+
+    /// Everything that is due; answers how many those were. Without a way for somebody, his is shown, and is due again
+    /// a little later.
     pub fn send<S: Sink>(
         &self,
         instance: &mut Instance,
         mut sink: Option<&mut S>,
         console: &Console,
-    ) -> Done {
-        let mut failed = 0;
+    ) -> Result<usize, Trouble> {
+        let (mut found, mut failed) = (0, 0);
         loop {
             let answer = instance.act("*", r#"{"verb":"notices"}"#)?;
-            let answer: Value = serde_json::from_str(&answer)
-                .map_err(|e| Trouble::here(format!("notices: {e}"), "The library is of another version."))?;
+            let answer = opened::parsed(&answer)?;
             let notices = answer["notices"].as_array().map(Vec::as_slice).unwrap_or_default();
+            found += notices.len();
             let mut sent = Vec::new();
             for notice in notices {
                 let outcome = self.send_one(notice, sink.as_deref_mut());
@@ -108,7 +120,10 @@ impl Told {
                         console.say(&format!("{to}: sent: {subject}"));
                         sent.push(&notice["id"]);
                     }
-                    Ok(false) => console.say(&format!("{to}: not sent, no way was given: {subject}")),
+                    Ok(false) => console.say(&format!(
+                        "{to}: not sent, no way was given; due again in {} s: {subject}",
+                        answer["lease_s"]
+                    )),
                     Err(why) => {
                         failed += 1;
                         console.note(&format!("multipop-host: {to}: not sent: {why}: {subject}"));
@@ -123,7 +138,7 @@ impl Told {
             }
         }
         // What was not sent is due again once its lease is over.
-        if failed > 0 { Err(Trouble::told(40)) } else { Ok(()) }
+        if failed > 0 { Err(Trouble::told(40)) } else { Ok(found) }
     }
 
     /// `false`: there is no way to whom it is for.

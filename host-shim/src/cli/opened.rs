@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use multipop_host::library::{Api, Found, HostEvents, Instance, Level};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::console::Console;
 use super::{Common, Trouble};
@@ -52,6 +52,16 @@ pub fn load(common: &Common, console: &Console) -> Result<Api, Trouble> {
         ));
     }
     Ok(api)
+}
+
+/// What the library answered.
+pub fn parsed(answer: &str) -> Result<Value, Trouble> {
+    serde_json::from_str(answer).map_err(|e| {
+        Trouble::here(
+            format!("the library's answer is no JSON: {e}"),
+            "Look with -v which library is loaded: program and library do not fit.",
+        )
+    })
 }
 
 /// For commands that only want the log.

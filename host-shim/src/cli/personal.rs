@@ -93,6 +93,5 @@ fn act(common: &Common, console: &Console, configured: &Configured, verb: &Value
     let log = Box::new(LogLines(console.clone()));
     let mut instance = opened::open(common, console, &configured.config, log)?;
     let answer = instance.act(&configured.actor, &verb.to_string())?;
-    serde_json::from_str(&answer)
-        .map_err(|e| Trouble::here(format!("the library's answer is no JSON: {e}"), ""))
+    opened::parsed(&answer)
 }

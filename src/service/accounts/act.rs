@@ -183,6 +183,9 @@ fn uidl_reset(call: &Call, row: &AccountRow, same_mail: bool) -> Result<()> {
             Status::Argument,
             "argument.no_question",
             "this account has no open question about its UIDLs",
+        )
+        .advice(
+            "Nothing needs to be answered: `needs` of an account's state names uidl_reset where it does.",
         ));
     }
     change(call, row, |state| {

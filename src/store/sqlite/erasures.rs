@@ -46,7 +46,7 @@ const PIECE: usize = 4096;
 
 /// Accounts of one transaction.
 const BATCH: u32 = 256;
-/// How long visitors are waited for; they look for their lease more often (`engine::visit`).
+/// How long visitors are waited for; they look for their lease more often (`engine::hold`).
 const VISITORS: Duration = Duration::from_secs(3);
 
 impl Erasure for SqliteStore {

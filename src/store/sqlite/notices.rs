@@ -155,9 +155,9 @@ impl Notices for SqliteStore {
                 let Some((row, mark)) = parse(id) else { continue };
                 noted += db
                     .prepare_cached(
-                        "UPDATE notices SET told = ?, told_at = ?, leased_until = 0 WHERE row = ?",
+                        "UPDATE notices SET told = mark, told_at = ?, leased_until = 0 WHERE row = ? AND mark = ?",
                     )?
-                    .execute(params![mark, sql(now), row])?;
+                    .execute(params![sql(now), row, mark])?;
             }
             Ok(u32::try_from(noted).unwrap_or(u32::MAX))
         })

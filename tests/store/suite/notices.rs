@@ -225,6 +225,15 @@ pub fn a_notice_is_told_by_one_and_an_owner_hears_once_a_day(open: Open) {
     let operator = |topic: &str| About { kind: "incident", account: 0, topic: topic.into(), mark: NOW };
     assert!(lease(&*one, &operator("x"), NOW).is_some() && lease(&*two, &operator("y"), NOW).is_some());
     assert_eq!(lease(&*two, &operator("x"), NOW), None);
+    // Who says late that he told an earlier occasion disturbs nobody who tells, or told, a later one.
+    let digest = |mark| About { kind: "digest", account: 0, topic: String::new(), mark };
+    let late = lease(&*one, &digest(NOW), NOW).unwrap();
+    let id = lease(&*two, &digest(NOW + DAY), NOW + DAY).unwrap();
+    assert_eq!(one.notices_told(std::slice::from_ref(&late), NOW + DAY).unwrap(), 0);
+    assert_eq!(lease(&*one, &digest(NOW + DAY), NOW + DAY), None, "two is telling it");
+    assert_eq!(two.notices_told(&[id], NOW + DAY).unwrap(), 1);
+    assert_eq!(one.notices_told(&[late], NOW + DAY + 1).unwrap(), 0);
+    assert_eq!(lease(&*one, &digest(NOW + DAY), NOW + DAY + 60), None, "told");
 }
 
 pub fn idle_grants_are_found_by_their_last_renewal(open: Open) {
