@@ -14,10 +14,18 @@ pub use event::{Event, EventKind};
 pub type UnixTime = u64;
 
 /// A grant is refreshed at least so often, whether mail is collected or not.
-pub const KEEP_GRANT_S: u64 = 7 * 24 * 3600;
+pub const KEEP_GRANT_S: u64 = 7 * DAY_S;
+
+pub const DAY_S: u64 = 24 * HOUR_S;
+pub const HOUR_S: u64 = 3600;
 
 pub const OPERATOR: &str = "*";
 pub const DEFAULT_REALM: &str = "default";
+
+/// Octets for people, in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Who acts in a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

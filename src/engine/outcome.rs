@@ -4,11 +4,10 @@ use super::breaker;
 use super::line::Line;
 use super::visit::{Visit, Visited};
 use crate::error::{Error, Result, Status};
-use crate::model::{EventKind, Outcome, UnixTime};
+use crate::model::{DAY_S, EventKind, Outcome, UnixTime};
 use crate::retry;
 use crate::store::{AccountState, Called, Needs};
 
-const DAY_S: u64 = 24 * 3600;
 /// Visits that ended in our own bug are repeated soon so often: a message that causes it is then set aside.
 const QUICK_BUGS: u32 = 3;
 

@@ -1,9 +1,7 @@
 //! What the account's delete policy says of a message. Deletion is the only irreversible act: in doubt it waits.
 
 use super::visit::Visit;
-use crate::model::{DeletePolicy, UnixTime};
-
-const DAY_S: u64 = 24 * 3600;
+use crate::model::{DAY_S, DeletePolicy, UnixTime};
 
 impl Visit {
     /// When the policy of now lets a message recorded now be deleted; 0 is at once.

@@ -6,7 +6,7 @@ use super::accounts::view::{Viewer, uidl_text};
 use super::accounts::{bundle, explain};
 use crate::engine::call::Call;
 use crate::error::{Error, Result};
-use crate::model::{Actor, LedgerRow, RowState};
+use crate::model::{Actor, LedgerRow, RowState, hex};
 use crate::store::{AccountQuery, AccountRow, Asked, Grant, GrantSlot, HAPPENINGS, UnderWay};
 
 /// To the operator, and to the owner himself.
@@ -147,8 +147,4 @@ fn word(state: RowState) -> &'static str {
         RowState::Imported => "imported",
         RowState::Gone => "gone",
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -16,13 +16,12 @@ use crate::config;
 use crate::engine::call::Call;
 use crate::engine::line::Line;
 use crate::error::Result;
-use crate::model::UnixTime;
+use crate::model::{HOUR_S, UnixTime};
 use crate::oauth::provider::Provider;
 use crate::store::{About, AccountRow, Idle, Incident, Needs, SERVER, Trouble};
 
 /// So long whoever asked has to send it, before another is given it.
 const LEASE_S: u32 = 300;
-const HOUR_S: u64 = 3600;
 
 /// What is due, leased to this caller; `more` where he should ask again once these were sent.
 pub(super) fn due(call: &Call, limit: u32) -> Result<Value> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::model::{LedgerRow, Outcome, RowState, UidlKey, UnixTime};
+use crate::model::{DAY_S, LedgerRow, Outcome, RowState, UidlKey, UnixTime};
 use crate::store::{AccountRow, Asked, Became, Happening, ListingMark, Pass, What};
 
 pub(super) struct Told<'a> {
@@ -144,8 +144,6 @@ impl Told<'_> {
         words
     }
 }
-
-const DAY_S: u64 = 24 * 3600;
 
 impl Course<'_> {
     /// What the ledger says counts, for it never forgets what still matters; else the last step.

@@ -1,7 +1,7 @@
 //! When trouble is told, and when trouble of many is one incident. No I/O, no clock.
 
 use crate::config::{Digest, NoticeRules};
-use crate::model::UnixTime;
+use crate::model::{DAY_S, UnixTime};
 use crate::store::{Idle, Incident, Needs, TOLD_AGAIN_S, Told, Trouble};
 
 /// Of a small provider a single account is many per cent; fewer than these are no incident.
@@ -60,7 +60,6 @@ pub(super) fn digest_of(rules: &NoticeRules, now: UnixTime) -> Option<UnixTime> 
 
 /// Days before an end on which it is told.
 const DAYS: [u64; 3] = [30, 7, 1];
-const DAY_S: u64 = 24 * 3600;
 
 /// A forecast of something that ends: so many days before at the most, told once for each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

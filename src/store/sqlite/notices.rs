@@ -4,14 +4,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Durability, SqliteStore, accounts, natural, sql};
 use crate::error::Result;
-use crate::model::UnixTime;
+use crate::model::{HOUR_S, UnixTime};
 use crate::store::notices::*;
 use crate::store::{AccountRow, fault};
 
 /// Kinds that go to users.
 const CONSENT_NEEDED: &str = "consent_needed";
 const CONSENT_ENDS: &str = "consent_ends";
-const HOUR_S: u64 = 3600;
 /// Times further ahead are of a clock that was wrong; nearer ones may be another process's, or a lease.
 const SKEW_S: u64 = 3600;
 

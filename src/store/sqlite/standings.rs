@@ -5,12 +5,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::keys::Keys;
 use super::sql;
 use crate::error::Result;
-use crate::model::{Account, Outcome, UnixTime};
+use crate::model::{Account, HOUR_S, Outcome, UnixTime, hex};
 use crate::store::AccountState;
 use crate::store::notices::{Needs, SERVER};
 
 /// Trouble that time heals is news once it lasted so long.
-const HOUR_S: u64 = 3600;
+const LASTED_S: u64 = HOUR_S;
 
 /// An account's state was written: what follows for whoever is to be told.
 pub(super) fn follow(
@@ -76,7 +76,7 @@ impl Standing {
 
     /// Whether it is news that it is over.
     fn is_told(&self, at: i64) -> bool {
-        let lasted = self.needs != 0 && at.saturating_sub(self.since) >= sql(HOUR_S);
+        let lasted = self.needs != 0 && at.saturating_sub(self.since) >= sql(LASTED_S);
         Self::is_persons(self.needs) || Self::is_persons(self.before) || lasted
     }
 
@@ -121,8 +121,4 @@ pub(super) fn renewed(db: &Connection, row: i64, provider: &str, at: Option<Unix
 pub(super) fn grant_gone(db: &Connection, row: i64) -> Result<()> {
     db.prepare_cached("UPDATE standings SET renewed_at = NULL WHERE account = ?")?.execute([row])?;
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

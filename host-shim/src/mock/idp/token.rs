@@ -43,6 +43,14 @@ pub(super) const CONFIDENTIAL: [&str; 6] =
 /// RFC 8628 §3.4
 pub(super) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
+fn note_secrets(shared: &Shared, form: &Form) {
+    for name in CONFIDENTIAL {
+        if let Some(secret) = form.get(name) {
+            shared.journal.shown(secret);
+        }
+    }
+}
+
 /// POST on the device authorization endpoint.
 pub(super) fn device(
     shared: &Shared,
@@ -51,9 +59,7 @@ pub(super) fn device(
     form: &Form,
     headers: &HeaderMap,
 ) -> Reply {
-    for name in CONFIDENTIAL {
-        form.get(name).iter().for_each(|secret| shared.journal.shown(secret));
-    }
+    note_secrets(shared, form);
     match authenticate(shared, settings, segment, form, headers) {
         Ok(client) => device::begin(shared, settings, form, &client),
         Err(error) => Reply::error(&error),
@@ -68,11 +74,7 @@ pub(super) fn token(
     form: &Form,
     headers: &HeaderMap,
 ) -> Reply {
-    for name in CONFIDENTIAL {
-        if let Some(secret) = form.get(name) {
-            shared.journal.shown(secret);
-        }
-    }
+    note_secrets(shared, form);
     let grant_type = form.get("grant_type").unwrap_or_default();
     let answer = if form.doubled {
         Err(OAuthError::new("invalid_request").description("a parameter stands twice"))
